@@ -1,0 +1,38 @@
+# make demo   sets up, trains a robot to tidy with and without a judge, and leaves demo/report.html and demo/tidy.mp4
+# make test   sets up, runs the checks and the tests
+# make setup  prepares .venv with everything for all apps
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+export OMP_NUM_THREADS ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup demo test test-slow lint clean
+
+setup: .venv/.ready
+
+.venv/.ready: requirements.txt requirements-nodeps.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "LMGT needs Python 3.11; name it with: make setup PYTHON=/path/to/python3.11"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --no-compile -r requirements.txt -c constraints.txt
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps -r requirements-nodeps.txt
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: setup
+	$(BIN)/python -m apps.demo --out demo
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: setup lint
+	$(BIN)/python -m pytest -n 2
+
+test-slow: setup
+	$(BIN)/python -m pytest -n 2 -m "slow"
+
+clean:
+	rm -rf .venv build demo *.egg-info

@@ -1,0 +1,134 @@
+"""What the Housekeep commands can be told."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+BUILTIN = "builtin"
+
+
+@dataclass(frozen=True)
+class JudgeConfig:
+    """Which judge shifts the reward, and how far it is trusted."""
+
+    judge: str = "minilm"
+    """none, neutral, random, oracle, noisy-oracle:P, minilm, preference, scripted:FILE, ..."""
+    rule: str = "raw"
+    """How judgments become shifts: raw, continuous, centered, annealed, annealed:exponential."""
+    scale: float = 1.0
+    """Size of a shift, in units of reward (one object put right is 1)."""
+    gate: bool = True
+    """Audit the judge first and let it speak only where it is precise enough; --no-gate lets it always speak."""
+    min_precision: float = 0.75
+    """The lower bound of the precision that a verdict needs to be let through."""
+    votes: Path | None = None
+    """Human votes (the benchmark's data.npy); without it, the built-in common-sense table is the truth of audits."""
+    splits: Path | None = None
+    """Object splits (YAML) that go with --votes."""
+    strategy: str = "zero-shot"
+    """Prompt strategy: a template in apps/housekeep/prompts, or in --prompts."""
+    prompts: Path | None = None
+    """A folder of your own prompt templates."""
+
+
+@dataclass(frozen=True)
+class TrainConfig(JudgeConfig):
+    """Train an agent to tidy, with a judge shifting its reward."""
+
+    episodes: tuple[str, ...] = (BUILTIN,)
+    """Episode files (<Scene>.json.gz of the benchmark, or your own), folders of them, or `builtin`."""
+    select: str | None = None
+    """Positions to take of each file, like 0:800 (default: all)."""
+    evaluate_episodes: tuple[str, ...] = ()
+    """Episodes for the learning curve (default: the training files)."""
+    evaluate_select: str | None = None
+    """Positions of the evaluation episodes in each file, like 800:1000."""
+    evaluate_count: int = 20
+    """How many of them, evenly spread, each point of the learning curve uses."""
+    evaluate_every: int = 1000
+    """Decisions between two points of the learning curve."""
+    reward: Literal["sparse", "dense"] = "sparse"
+    """sparse: once, at the end, objects right minus objects right at the start; dense: the same as changes."""
+    control: Literal["skills", "primitive"] = "skills"
+    """skills: look, explore, go, pick, place; primitive: the benchmark's six actions."""
+    algorithm: Literal["drrn", "dqn", "ppo"] = "drrn"
+    """drrn for skills; dqn or ppo (Stable-Baselines3) for primitive."""
+    steps: int = 4000
+    """Decisions to train for: skills or primitive actions."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    out: Path = Path("runs/housekeep")
+    """The run directory."""
+    resume: bool = False
+    """Continue a run that was killed."""
+    workers: int = 1
+    """Seeds trained at the same time, each in a process of its own."""
+    checkpoint_every: int = 1000
+    """Decisions between two checkpoints (taken at the end of an episode)."""
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Evaluate policies: runs, and always `nothing` and `random` beside them; no shift."""
+
+    policies: Positional[tuple[str, ...]]
+    """Run directories (every seed of each), `nothing`, `random`."""
+    episodes: tuple[str, ...] = (BUILTIN,)
+    """Episode files, folders of them, or `builtin`."""
+    select: str | None = None
+    """Positions to take of each file, like 800:1000 (default: all)."""
+    votes: Path | None = None
+    """Human votes; with them, soft score and rearrange quality are reported too."""
+    seed: int = 0
+    """Of the random policy and of the bootstrap intervals."""
+    workers: int = 1
+    """Policies and seeds evaluated at the same time."""
+    json: Path | None = None
+    """Write the table's rows there as well."""
+
+
+@dataclass(frozen=True)
+class AuditConfig:
+    """Measure how well judges know where things belong."""
+
+    judge: tuple[str, ...] = ("minilm",)
+    """Judges to measure; random and popularity rows are always there."""
+    votes: Path | None = None
+    """Human votes (the benchmark's data.npy); default: the built-in common-sense table."""
+    splits: Path | None = None
+    """Object splits (YAML) that go with --votes."""
+    json: Path | None = None
+    """Write the table's rows there as well."""
+
+
+@dataclass(frozen=True)
+class WatchConfig:
+    """Record a video of a policy."""
+
+    policy: Positional[str]
+    """A run directory, or `random`."""
+    episodes: tuple[str, ...] = ()
+    """Episode files (default: the run's own evaluation episodes)."""
+    episode: int = 0
+    """Position of the episode in the file."""
+    seed: int = 0
+    """Which of the run's seeds."""
+    judge: str | None = None
+    """Whose verdicts are shown (default: the run's judge)."""
+    out: Path = Path("tidy.mp4")
+    """The video: .mp4 or .gif."""
+    size: int = 252
+    """Height and width of the first-person view, in pixels."""
+
+
+@dataclass(frozen=True)
+class GenerateConfig:
+    """Write episodes of generated apartments."""
+
+    out: Path = Path("episodes")
+    """The folder to write to."""
+    scenes: int = 3
+    episodes: int = 100
+    """Episodes a scene."""
+    seed: int = 0

@@ -1,0 +1,47 @@
+"""State and action into words: what a judge is told of a pick or a place.
+
+Picking is judged by whether the object belongs where it is, placing by whether it belongs where it goes. Going,
+looking and exploring are not described: they shift nothing. The words hold only what the agent has seen, and name
+categories and rooms, not single things: equal situations get equal words, so a scene has a few hundred questions.
+"""
+
+from dataclasses import dataclass
+
+from apps.housekeep.places import object_words, place_words
+from lmgt_core.description import Description
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A pick or a place as the judge sees it: categories as in the data, room kind ("" when it has none)."""
+
+    kind: str  # pick, place
+    object: str
+    receptacle: str
+    room: str
+
+
+def describe(decision: Decision) -> Description:
+    """The words and facts of a decision."""
+    thing, where = object_words(decision.object), place_words(decision.receptacle, decision.room)
+    facts = {
+        "kind": decision.kind,
+        "object": decision.object,
+        "receptacle": decision.receptacle,
+        "room": decision.room,
+    }
+    if decision.kind == "pick":
+        state = f"The {thing} is on the {where}. The robot's hand is empty."
+        action = f"pick up the {thing} from the {where}, to put it somewhere else"
+    else:
+        state = f"The robot holds the {thing}."
+        action = f"put the {thing} on the {where}"
+    return Description(state, action, facts=facts)
+
+
+class SkillDescriber:
+    """Describer of the skills control: (decision, skill) -> words; None for what is not a pick or a place."""
+
+    def __call__(self, observation: Decision | None, action: object) -> Description | None:
+        """The observation is already the decision that the chosen skill stands for; None shifts nothing."""
+        return None if observation is None else describe(observation)

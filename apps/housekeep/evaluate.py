@@ -1,0 +1,167 @@
+"""`lmgt housekeep evaluate`: the benchmark's metrics of policies on the same episodes, without any shift."""
+
+import json
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.housekeep.config import EvaluateConfig
+from apps.housekeep.episode import Episode
+from apps.housekeep.episodes import load_many, object_split
+from apps.housekeep.metrics import METRICS
+from lmgt_core.errors import UserError
+from lmgt_core.progress import progress
+from lmgt_core.statistics import iqm, nested_bootstrap_ci
+from lmgt_core.tables import print_table, write_rows
+
+BASELINES = ("nothing", "random")
+SHOWN = ("object_success", "net_success", "episode_success", "misplaced_found", "all_objects_right", "steps")
+Results = list[dict[str, float | None]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One policy (a run's seed, or a baseline) on every episode."""
+
+    policy: str
+    seed: int
+    config: EvaluateConfig
+
+
+def main(config: EvaluateConfig) -> list[dict[str, Any]]:
+    """Evaluates and returns the rows {policy, metric, mean, iqm, ci95, n, seeds}; metric/seen and metric/unseen are
+    over the episodes of the benchmark's seen and unseen objects (first and second half of a file's episode ids)."""
+    episodes = load_many(config.episodes, config.select)
+    jobs = [
+        Job(policy, seed, config)
+        for policy in dict.fromkeys([*BASELINES, *config.policies])
+        for seed in seeds_of(policy, config)
+    ]
+    results: dict[str, list[Results]] = {}
+    with progress("episodes", len(jobs) * len(episodes)) as bar:
+        for job, result in run_jobs(jobs, config.workers, len(episodes), bar.advance):
+            results.setdefault(job.policy, []).append(result)
+    rows = [row for policy, runs in results.items() for row in summarise_policy(policy, runs, episodes, config.seed)]
+    print_table(wide(rows), title=f"{len(episodes)} episodes, no shift; mean [95 % interval]")
+    if config.json is not None:
+        write_rows(config.json, rows)
+    return rows
+
+
+def seeds_of(policy: str, config: EvaluateConfig) -> list[int]:
+    """The seeds of a run; one for a baseline."""
+    if policy in BASELINES:
+        return [config.seed]
+    return run_settings(Path(policy))["seeds"]
+
+
+def run_settings(run: Path) -> dict[str, Any]:
+    """The settings in a run's config.json; UserError when the folder is no Housekeep skills run."""
+    path = run / "config.json"
+    if not path.is_file():
+        raise UserError(f"{run}: not a run directory (no config.json) and not one of {', '.join(BASELINES)}")
+    content = json.loads(path.read_text())
+    if content.get("app") != "housekeep" or content["settings"]["control"] != "skills":
+        raise UserError(f"{run}: a run of another app or control; evaluate takes Housekeep runs with --control skills")
+    return content["settings"]
+
+
+def run_jobs(jobs: Sequence[Job], workers: int, episodes: int, tick: Any) -> Iterator[tuple[Job, Results]]:
+    """Yields each job with its metrics, in order."""
+    if workers == 1:
+        for job in jobs:
+            yield job, evaluate_job(job)
+            tick(episodes)
+        return
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        for job, result in zip(jobs, pool.imap(evaluate_job, jobs), strict=True):
+            yield job, result
+            tick(episodes)
+
+
+def evaluate_job(job: Job) -> Results:
+    """The metrics of every episode under one policy."""
+    import torch
+
+    from apps.housekeep.policies import play
+    from apps.housekeep.simulator.mujoco_world import MujocoSimulator
+    from apps.housekeep.task import Task
+    from apps.housekeep.votes import load_votes
+
+    torch.set_num_threads(1)
+    episodes = load_many(job.config.episodes, job.config.select)
+    votes = load_votes(job.config.votes) if job.config.votes is not None else None
+    policy = make_policy(job, episodes)
+    task = Task(MujocoSimulator())
+    results = []
+    for episode in episodes:
+        task.reset(episode)
+        results.append(play(task, policy, votes))
+    return results
+
+
+def make_policy(job: Job, episodes: Sequence[Episode]) -> Any:
+    """The policy that `job` names."""
+    from apps.housekeep.agent import DrrnConfig
+    from apps.housekeep.features import Vocabulary
+    from apps.housekeep.policies import AgentPolicy, NothingPolicy, RandomPolicy
+    from apps.housekeep.train_skills import load_agent
+    from lmgt_core.judges.minilm import MiniLMEncoder
+    from lmgt_core.run_log import RunLog
+
+    rng = np.random.default_rng([job.seed, job.config.seed, 17])
+    if job.policy == "nothing":
+        return NothingPolicy()
+    if job.policy == "random":
+        return RandomPolicy(rng)
+    content = RunLog.open(Path(job.policy)).load_checkpoint(job.seed)
+    if content is None:
+        raise UserError(f"{job.policy}: seed {job.seed} has no checkpoint yet; let the run finish (--resume)")
+    vocabulary = Vocabulary.of(episodes)
+    agent = load_agent(content, vocabulary, MiniLMEncoder.load())
+    return AgentPolicy(agent, vocabulary, rng, DrrnConfig().epsilon_evaluation)
+
+
+def summarise_policy(policy: str, runs: list[Results], episodes: Sequence[Episode], seed: int) -> list[dict[str, Any]]:
+    """A row per metric and object split. Mean and interquartile mean are over all (seed, episode) values; the interval
+    resamples seeds and, within them, episodes."""
+    splits: dict[str, NDArray[np.int64]] = {"": np.arange(len(episodes))}
+    for name, members in object_split(episodes).items():
+        if 0 < len(members) < len(episodes):
+            splits[f"/{name}"] = np.asarray(members)
+    rows = []
+    for suffix, members in splits.items():
+        for metric in METRICS:
+            values = [[v for i in members if (v := run[i][metric]) is not None] for run in runs]
+            if not all(values):
+                continue
+            pooled = np.concatenate(values)
+            rows.append(
+                {
+                    "policy": policy,
+                    "metric": metric + suffix,
+                    "mean": float(pooled.mean()),
+                    "iqm": iqm(pooled),
+                    "ci95": nested_bootstrap_ci(values, np.random.default_rng(seed)),
+                    "n": len(pooled),
+                    "seeds": len(runs),
+                }
+            )
+    return rows
+
+
+def wide(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One line a policy for the terminal: the metrics that are looked at first."""
+    lines: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        line = lines.setdefault(row["policy"], {"policy": row["policy"], "seeds": row["seeds"]})
+        metric, _, split = row["metric"].partition("/")
+        if metric in SHOWN and (not split or metric == "object_success"):
+            interval = "" if row["ci95"] is None else f" [{row['ci95'][0]:.2f}, {row['ci95'][1]:.2f}]"
+            line[row["metric"]] = f"{row['mean']:.2f}{interval}"
+    return list(lines.values())

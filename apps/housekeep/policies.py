@@ -1,0 +1,56 @@
+"""Policies of the skills control: doing nothing, acting at random, a trained network."""
+
+from typing import Protocol
+
+import numpy as np
+
+from apps.housekeep.agent import DrrnAgent
+from apps.housekeep.features import Vocabulary, observe
+from apps.housekeep.metrics import episode_metrics
+from apps.housekeep.skills import Skill, SkillRunner, candidates
+from apps.housekeep.task import Task
+from apps.housekeep.votes import Votes
+
+
+class Policy(Protocol):
+    """Chooses a skill, or None to leave the home as it is."""
+
+    def __call__(self, task: Task, skills: list[Skill]) -> Skill | None: ...
+
+
+class NothingPolicy:
+    """Leaves everything as it is: the floor that every other policy must beat."""
+
+    def __call__(self, task: Task, skills: list[Skill]) -> Skill | None:
+        return None
+
+
+class RandomPolicy:
+    """A uniform choice among the candidates."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+
+    def __call__(self, task: Task, skills: list[Skill]) -> Skill | None:
+        return skills[int(self.rng.integers(len(skills)))]
+
+
+class AgentPolicy:
+    """The candidate that a trained network values most (with probability `epsilon` a random one)."""
+
+    def __init__(self, agent: DrrnAgent, vocabulary: Vocabulary, rng: np.random.Generator, epsilon: float) -> None:
+        self.agent, self.vocabulary, self.rng, self.epsilon = agent, vocabulary, rng, epsilon
+
+    def __call__(self, task: Task, skills: list[Skill]) -> Skill | None:
+        return skills[self.agent.act(observe(task, skills, self.vocabulary), self.epsilon, self.rng)]
+
+
+def play(task: Task, policy: Policy, votes: Votes | None = None) -> dict[str, float | None]:
+    """The metrics of one episode (already reset) played to its end; no judge is asked and no shift is seen."""
+    runner = SkillRunner(task)
+    while not task.over:
+        skill = policy(task, candidates(task))
+        if skill is None:
+            break
+        runner.run(skill)
+    return episode_metrics(task, votes)

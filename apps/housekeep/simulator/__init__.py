@@ -1,0 +1,1 @@
+"""The world behind a protocol, and its implementation on MuJoCo."""

@@ -1,0 +1,191 @@
+"""`lmgt housekeep train`: audits the judge, trains every seed, writes the run directory."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apps.housekeep.config import TrainConfig
+from apps.housekeep.episode import Episode
+from apps.housekeep.episodes import load_many
+from apps.housekeep.judging import Judging, ask_ahead, load_template, prepare
+from apps.housekeep.metrics import METRICS
+from lmgt_core.errors import UserError
+from lmgt_core.progress import progress
+from lmgt_core.provenance import provenance
+from lmgt_core.run_log import RunLog
+from lmgt_core.statistics import summarise
+from lmgt_core.tables import print_table
+
+Numbers = dict[str, float | None]
+CACHE = "judgments.sqlite"
+
+
+def main(config: TrainConfig) -> dict[str, Any]:
+    """Trains and returns the summary that is also in the run directory's summary.json."""
+    check(config)
+    training, evaluation = load(config)
+    log = RunLog.create(config.out, resolved(config), config.resume)
+    judging = prepare(config, training, config.steps, config.out / CACHE)
+    announce(config, judging)
+    ask_ahead(judging, training)
+    with progress("decisions", config.steps * len(config.seeds)) as bar:
+        for seed, result in train_seeds(config, judging.audit, bar.advance):
+            log.finish_seed(seed, result)
+    results = [log.seed_result(seed) for seed in config.seeds]
+    summary = summarise_run(config, judging, [r for r in results if r is not None])
+    log.write_summary(summary)
+    report_summary(summary)
+    return summary
+
+
+def check(config: TrainConfig) -> None:
+    """Refuses what cannot be trained, naming the flag."""
+    if (config.control == "skills") != (config.algorithm == "drrn"):
+        raise UserError(
+            f"--algorithm {config.algorithm} does not fit --control {config.control}: "
+            "use drrn for skills, dqn or ppo for primitive"
+        )
+    for flag, value in (
+        ("steps", config.steps),
+        ("workers", config.workers),
+        ("evaluate-every", config.evaluate_every),
+    ):
+        if value < 1:
+            raise UserError(f"--{flag} {value}: give a number of at least 1")
+    if not config.seeds or len(set(config.seeds)) < len(config.seeds) or min(config.seeds) < 0:
+        raise UserError("--seeds: give one or more different numbers of at least 0")
+    if (config.votes is None) != (config.splits is None):
+        raise UserError("--votes and --splits go together: the votes of people, and which objects are for training")
+
+
+def load(config: TrainConfig) -> tuple[list[Episode], list[Episode]]:
+    """The training episodes, and those of the learning curve."""
+    training = load_many(config.episodes, config.select)
+    pool = load_many(config.evaluate_episodes or config.episodes, config.evaluate_select)
+    spread = np.unique(np.linspace(0, len(pool) - 1, config.evaluate_count).round().astype(int))
+    return training, [pool[i] for i in spread]
+
+
+def resolved(config: TrainConfig) -> dict[str, Any]:
+    """Everything that a reader of the run needs to repeat it."""
+    settings = asdict(config)
+    for name in ("out", "resume", "workers"):
+        settings.pop(name)
+    template = load_template(config)
+    prompt = {"name": template.name, "hash": template.hash}
+    return {"app": "housekeep", "settings": settings, "prompt": prompt, **provenance()}
+
+
+def announce(config: TrainConfig, judging: Judging) -> None:
+    """Says in the first lines what the audit found."""
+    if judging.judge is None:
+        return
+    audit = judging.audit
+    print(f"judge {config.judge} [{judging.judge.kind}]: {audit_line(audit)}", flush=True)
+    if not config.gate:
+        print("the gate is off (--no-gate): the judge always speaks", flush=True)
+    elif audit["gated"]:
+        print("the judge is SILENT: nowhere is it precise enough (--min-precision); this run learns as without it")
+
+
+def audit_line(audit: dict[str, Any]) -> str:
+    """The audit in one line."""
+    parts = [f"accuracy {audit['accuracy']:.3f} on {audit['n']} probes"]
+    if audit.get("auc") is not None:
+        low, high = audit["auc_ci95"]
+        parts.append(f"AUC {audit['auc']:.3f} [{low:.3f}, {high:.3f}]")
+    if audit.get("precision") is not None:
+        parts.append(f"behind the gate: precision {audit['precision']:.3f}, coverage {audit['coverage']:.2f}")
+    return ", ".join(parts)
+
+
+def train_seeds(config: TrainConfig, audit: dict[str, Any], tick: Callable[[int], None]):
+    """Yields (seed, result) of every seed, `config.workers` at a time."""
+    if config.workers == 1 or len(config.seeds) == 1:
+        for seed in config.seeds:
+            yield seed, train_seed(config, seed, audit, tick)
+        return
+    context = multiprocessing.get_context("spawn")
+    ticks = context.Manager().Queue()
+    with context.Pool(min(config.workers, len(config.seeds))) as pool:
+        waiting = {seed: pool.apply_async(train_seed_apart, (config, seed, audit, ticks)) for seed in config.seeds}
+        while waiting:
+            try:
+                tick(ticks.get(timeout=0.5))
+            except Exception as empty:  # the queue's own class lives in the manager's process
+                if type(empty).__name__ != "Empty":
+                    raise
+            for seed in [seed for seed, job in waiting.items() if job.ready()]:
+                yield seed, waiting.pop(seed).get()
+
+
+def train_seed_apart(config: TrainConfig, seed: int, audit: dict[str, Any], ticks: Any) -> dict[str, Any]:
+    """`train_seed` in a process of its own, on one thread."""
+    return train_seed(config, seed, audit, ticks.put)
+
+
+def train_seed(config: TrainConfig, seed: int, audit: dict[str, Any], tick: Callable[[int], None]) -> dict[str, Any]:
+    """Trains one seed: its last evaluation, the judge's counts, and how long it took."""
+    import time
+
+    import torch
+
+    from apps.housekeep.train_skills import SkillsTrainer
+    from lmgt_core.judges.minilm import MiniLMEncoder
+
+    torch.set_num_threads(1)  # small networks are faster on one thread, and two seeds do not fight
+    log = RunLog.open(config.out)
+    if (finished := log.seed_result(seed)) is not None:
+        tick(config.steps)
+        return finished
+    training, evaluation = load(config)
+    judging = prepare(config, training, config.steps, config.out / CACHE, audit)
+    begun = time.perf_counter()
+    if config.control == "skills":
+        trainer = SkillsTrainer(config, seed, training, evaluation, judging, MiniLMEncoder.load())
+        metrics = trainer.train(log, tick)
+    else:
+        from apps.housekeep.train_primitive import train_primitive
+
+        metrics = train_primitive(config, seed, training, evaluation, judging, log, tick)
+    stats = judging.shifter.stats.as_dict() if judging.shifter is not None else None
+    return {"metrics": metrics, "judge_stats": stats, "seconds": time.perf_counter() - begun}
+
+
+def summarise_run(config: TrainConfig, judging: Judging, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The run's summary: each metric over seeds, the judge's counts added up."""
+    names = [n for n in METRICS if all(r["metrics"].get(n) is not None for r in results)]
+    stats: dict[str, float] = dict.fromkeys(("judgments", "cache_hits", "unreadable", "abstained", "seconds"), 0)
+    for result in results:
+        for name, value in (result["judge_stats"] or {}).items():
+            stats[name] = stats.get(name, 0) + value
+    return {
+        "app": "housekeep",
+        "env": ",".join(Path(e).name for e in config.episodes),
+        "algorithm": config.algorithm,
+        "control": config.control,
+        "judge": config.judge,
+        "judge_kind": str(judging.judge.kind) if judging.judge else "no judge",
+        "rule": config.rule,
+        "reward": config.reward,
+        "seeds": list(config.seeds),
+        "steps": config.steps,
+        "metrics": {n: summarise([r["metrics"][n] for r in results]) for n in names},
+        "judge_stats": stats,
+        "audit": judging.audit,
+        "seconds": sum(r["seconds"] for r in results),
+    }
+
+
+def report_summary(summary: dict[str, Any]) -> None:
+    """Prints the last evaluation's metrics."""
+    rows = [{"metric": name, **values} for name, values in summary["metrics"].items()]
+    print_table(rows, title=f"last evaluation, {summary['judge']}, {len(summary['seeds'])} seeds (no shift)")
+
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,0 +1,1 @@
+"""Images into words: captioners know no reinforcement learning."""

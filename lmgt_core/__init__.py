@@ -1,0 +1,1 @@
+"""Judges, prompts, cache, shift rules, statistics and reports of LMGT; knows no domain."""
