@@ -21,7 +21,7 @@ setup: .venv/.ready
 	touch $@
 
 demo: setup
-	$(BIN)/python -m apps.demo --out demo
+	$(BIN)/python -m apps.cli housekeep demo --out demo
 
 lint: setup
 	$(BIN)/ruff check .

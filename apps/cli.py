@@ -51,6 +51,12 @@ COMMANDS = (
         "apps.housekeep.generate:main",
     ),
     Command(
+        ("housekeep", "demo"),
+        "train, evaluate, report and video in a few minutes (make demo)",
+        "apps.housekeep.demo:DemoConfig",
+        "apps.housekeep.demo:main",
+    ),
+    Command(
         ("report",),
         "one self-contained page that compares runs",
         "lmgt_core.report:ReportConfig",
@@ -71,11 +77,11 @@ def usage() -> str:
     lines = [f"  lmgt {' '.join(c.words):<{width}}  {c.about}" for c in COMMANDS]
     return "\n".join(
         [
-            "LMGT: a language model judges what an agent does, and its judgments shift the reward the agent learns from.",
+            "LMGT: a language model judges what an agent does, and its judgments shift the reward that it learns from.",
             "",
             *lines,
             "",
-            "Each command explains itself with --help. Start with: lmgt housekeep train --judge oracle --out runs/first",
+            "Each command explains itself with --help. Start with: lmgt housekeep demo",
         ]
     )
 

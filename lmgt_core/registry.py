@@ -72,7 +72,9 @@ PROVIDERS: Mapping[str, Provider] = {
     "hf": Provider("lmgt_core.judges.hf:make", "hf:MODEL[?bits=4], a language model from a local folder or hub"),
     "openai": Provider("lmgt_core.judges.openai:make", "openai:MODEL[@URL], a language model over HTTP"),
     "ensemble": Provider("lmgt_core.judges.ensemble:make", "ensemble:A+B+C, several judges' vote"),
-    "distilled": Provider("lmgt_core.judges.distilled:make", "distilled:FILE, a small model trained on a judge's answers"),
+    "distilled": Provider(
+        "lmgt_core.judges.distilled:make", "distilled:FILE, a small model trained on a judge's answers"
+    ),
 }
 
 
@@ -127,7 +129,9 @@ def _load(spec: JudgeSpec, target: str) -> Factory:
         made: Any = getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:
         if error.name == module:
-            raise UserError(f"--judge {spec}: {spec.provider} is not part of this version of lmgt; choose another") from None
+            raise UserError(
+                f"--judge {spec}: {spec.provider} is not part of this version of lmgt; choose another"
+            ) from None
         raise UserError(f"--judge {spec}: needs the package {error.name}; install it or choose another judge") from None
     except (ImportError, AttributeError) as error:
         raise UserError(f"--judge {spec}: its provider {target} does not load ({error})") from None

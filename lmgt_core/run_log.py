@@ -84,9 +84,10 @@ class RunLog:
         return cls(Path(path), read_config(path))
 
     def record_episode(self, seed: int, row: Mapping[str, Cell]) -> None:
-        """Puts an episode on the disk; `row` has "episode" (0, 1, ... within the seed) and the same columns each time.
+        """Puts an episode on the disk; `row` has "episode", its number within the seed.
 
-        A row that is there already (a resumed run recomputing from its last checkpoint) is compared, not written twice.
+        A row that is there already (a resumed run recomputing from its last checkpoint) is compared, not written twice;
+        a value that does not exist (an efficiency of nothing) is None or left out, and an empty cell.
         """
         self._table(seed, "episodes").append({"seed": seed, **row})
 
@@ -191,7 +192,7 @@ def read_rows(path: Path | str, table: str) -> list[dict[str, str]]:
     rows = []
     for file in files:
         if file.exists():
-            columns, lines = read_table(file)
+            columns, lines = read_table(file, key)
             rows += [dict(zip(columns, cells, strict=True)) for cells in lines]
     return sorted(rows, key=lambda row: tuple(int(row[name]) for name in key))
 

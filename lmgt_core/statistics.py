@@ -69,6 +69,28 @@ def bootstrap_ci(
     return _percentiles(compute(np.concatenate(resampled, axis=1)), confidence)
 
 
+def nested_bootstrap_ci(
+    groups: Sequence[ArrayLike], rng: np.random.Generator | int = 0, n: int = RESAMPLES, confidence: float = 0.95
+) -> Interval | None:
+    """The percentile interval of the pooled mean when values come in groups, such as the episodes of each seed.
+
+    Groups are drawn with replacement, then values within each drawn group (Davison, Hinkley 1997, section 3.8). With
+    one group it speaks about its values only, not about other seeds. None when there is only one value in all.
+    """
+    samples = [_checked(group) for group in groups]
+    if sum(sample.size for sample in samples) < 2:
+        return None
+    generator = np.random.default_rng(rng)
+    drawn = generator.multinomial(len(samples), np.full(len(samples), 1 / len(samples)), size=n)  # [resample, group]
+    totals, sizes = np.zeros(n), np.zeros(n)
+    for times, sample in zip(drawn.T, samples, strict=True):
+        # A group drawn c times gives c * size draws from it: counting them needs no array of all values.
+        counts = generator.multinomial(times * sample.size, np.full(sample.size, 1 / sample.size))
+        totals += counts @ sample
+        sizes += times * sample.size
+    return _percentiles(totals / sizes, confidence)
+
+
 @dataclass(frozen=True)
 class Improvement:
     """How likely a run of X beats a run of Y, in [0, 1], with its interval (None when a side has one value)."""

@@ -131,7 +131,7 @@ class DrrnAgent:
             torch._foreach_lerp_(
                 list(self.target.parameters()), list(self.online.parameters()), self.config.target_rate
             )
-        return float(loss)
+        return float(loss.detach())
 
     def state_dict(self) -> dict:
         """Weights and optimiser, for a checkpoint."""

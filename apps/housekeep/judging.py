@@ -6,20 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lmgt_core.cache import JudgeCache
-from lmgt_core.gate import SelectiveGate, audit_judge
-from lmgt_core.registry import make_judge
 
 from apps.housekeep.config import JudgeConfig
 from apps.housekeep.describe import Decision, SkillDescriber, describe
 from apps.housekeep.episode import Episode
 from apps.housekeep.judges import knowledge, make_context
+from apps.housekeep.labels import Labels
 from apps.housekeep.probes import probe_set
-from lmgt_core.errors import UserError
-from lmgt_core.judge import Judge
+from lmgt_core.cache import JudgeCache
+from lmgt_core.gate import SelectiveGate, audit_judge
+from lmgt_core.judge import Judge, JudgeKind
 from lmgt_core.judgment import Verdict
 from lmgt_core.prompt import Prompt, PromptTemplate
-from lmgt_core.shift import make_rule
+from lmgt_core.registry import make_judge
+from lmgt_core.shift import ShiftRule, make_rule
 from lmgt_core.shifter import RewardShifter
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -47,31 +47,47 @@ def render(template: PromptTemplate, decision: Decision) -> Prompt:
     return template.render(describe(decision))
 
 
-def prepare(
-    config: JudgeConfig, episodes: Sequence[Episode], steps: int, cache: Path, audit: dict[str, Any] | None = None
-) -> Judging:
-    """The judge of `config`, audited (unless an `audit` is handed in), gated and cached.
+@dataclass(frozen=True)
+class Parts:
+    """What a judge's settings name, before anything is asked or written."""
 
-    Labels for the audit come from --votes, else from the built-in common-sense table, never from the training
-    episodes themselves.
-    """
+    judge: Judge | None
+    template: PromptTemplate
+    rule: ShiftRule
+    known: Labels
+
+
+def build(config: JudgeConfig, episodes: Sequence[Episode], steps: int) -> Parts:
+    """The judge, the prompt template and the shift rule; UserError for what cannot be had, before a file is written."""
     template = load_template(config)
-    if config.judge == "none":
-        return Judging(None, {"audited": False, "reason": "no judge"}, None, template)
-    known = knowledge(config.votes, config.splits)
-    judge = make_judge(config.judge, make_context(known, episodes))
-    if judge is None:
-        raise UserError(f"--judge {config.judge}: gives no judge; use none")
-    if audit is None:
-        rng = np.random.default_rng(PROBE_SEED)
-        probes = probe_set(known, lambda *d: render(template, Decision(*d)), rng, PROBES)
-        audit = audit_judge(judge, probes, config.min_precision, rng).as_dict() | {"audited": True, "gate": config.gate}
-    asked: Judge = JudgeCache(judge, cache) if judge.cacheable else judge
-    if config.gate and config.judge != "neutral":
-        thresholds = {Verdict(name): value for name, value in audit["thresholds"].items()}
-        asked = SelectiveGate(asked, thresholds)
     rule = make_rule(config.rule, config.scale, steps)
-    return Judging(RewardShifter(SkillDescriber(), template, asked, rule), audit, judge, template)
+    known = knowledge(config.votes, config.splits)
+    return Parts(make_judge(config.judge, make_context(known, episodes)), template, rule, known)
+
+
+def audit(config: JudgeConfig, parts: Parts) -> dict[str, Any]:
+    """The judge's audit on labelled probes: the votes' validation objects, or the built-in table's probe objects.
+
+    The labels never come from the episodes that are trained or evaluated on.
+    """
+    if parts.judge is None:
+        return {"audited": False, "reason": "no judge"}
+    rng = np.random.default_rng(PROBE_SEED)
+    probes = probe_set(parts.known, lambda *d: render(parts.template, Decision(*d)), rng, PROBES)
+    found = audit_judge(parts.judge, probes, config.min_precision, rng)
+    return found.as_dict() | {"audited": True, "gate": config.gate}
+
+
+def prepare(parts: Parts, gate: bool, audited: dict[str, Any], cache: Path) -> Judging:
+    """The judge behind its gate and its cache, ready to shift rewards."""
+    judge = parts.judge
+    if judge is None:
+        return Judging(None, audited, None, parts.template)
+    asked: Judge = JudgeCache(judge, cache) if judge.cacheable else judge
+    if gate and judge.kind is not JudgeKind.CONTROL:
+        thresholds = {Verdict(name): value for name, value in audited["thresholds"].items()}
+        asked = SelectiveGate(asked, thresholds)
+    return Judging(RewardShifter(SkillDescriber(), parts.template, asked, parts.rule), audited, judge, parts.template)
 
 
 def ask_ahead(judging: Judging, episodes: Sequence[Episode]) -> int:

@@ -4,7 +4,10 @@ import numpy as np
 
 from apps.housekeep.simulator.protocol import path_length
 from apps.housekeep.task import Task
-from apps.housekeep.votes import Votes
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from apps.housekeep.votes import Votes
 
 # Names, in the order of tables; every value is a float, or None where it is undefined for this episode.
 METRICS = (
@@ -24,7 +27,7 @@ METRICS = (
 )
 
 
-def episode_metrics(task: Task, votes: Votes | None = None) -> dict[str, float | None]:
+def episode_metrics(task: Task, votes: "Votes | None" = None) -> dict[str, float | None]:
     """Every metric of the episode as it stands now (Kant et al. 2022, section 4, and the benchmark's code).
 
     object_success counts the objects misplaced at the start and those placed at the start *and touched*: doing nothing
@@ -79,7 +82,7 @@ def _path_efficiency(task: Task) -> float | None:
     return float(np.mean(ratios)) if ratios else None
 
 
-def _vote_metrics(task: Task, items: np.ndarray, votes: Votes | None) -> dict[str, float | None]:
+def _vote_metrics(task: Task, items: np.ndarray, votes: "Votes | None") -> dict[str, float | None]:
     """soft_score: mean share of annotators who would put the object where it ended; rearrange_quality: mean of 1/rank
     (over the annotators who would) of the objects that ended right. Both None without votes."""
     if votes is None:

@@ -9,7 +9,10 @@ from apps.housekeep.features import Vocabulary, observe
 from apps.housekeep.metrics import episode_metrics
 from apps.housekeep.skills import Skill, SkillRunner, candidates
 from apps.housekeep.task import Task
-from apps.housekeep.votes import Votes
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from apps.housekeep.votes import Votes
 
 
 class Policy(Protocol):
@@ -45,7 +48,7 @@ class AgentPolicy:
         return skills[self.agent.act(observe(task, skills, self.vocabulary), self.epsilon, self.rng)]
 
 
-def play(task: Task, policy: Policy, votes: Votes | None = None) -> dict[str, float | None]:
+def play(task: Task, policy: Policy, votes: "Votes | None" = None) -> dict[str, float | None]:
     """The metrics of one episode (already reset) played to its end; no judge is asked and no shift is seen."""
     runner = SkillRunner(task)
     while not task.over:

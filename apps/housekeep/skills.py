@@ -21,10 +21,11 @@ from apps.housekeep.simulator.protocol import (
 from apps.housekeep.task import Task
 
 ARRIVED_METRES = 0.2  # a walk ends this near its goal
+CORNER_METRES = 0.3  # a corner on the way is passed this near
 LOOK_AROUND_TURNS = 360 // TURN_DEGREES
 MAX_WALK_STEPS = 200
-STUCK_STEPS = 4  # forward steps in a row that moved less than STUCK_METRES: plan the path anew
-STUCK_METRES = 0.05
+STUCK_METRES = 0.05  # a forward step that moves less is blocked
+MAX_BLOCKED = 8  # forward steps blocked in a row: plan the path anew
 MAX_REPLANS = 3
 
 
@@ -72,7 +73,7 @@ def candidates(task: Task) -> list[Skill]:
         ]
     else:
         skills += [Skill(Kind.PLACE, held, k) for k in receptacles if k not in memory.full and in_reach(task, k)]
-    return skills
+    return [skill for skill in skills if skill not in memory.futile]
 
 
 def decision_of(task: Task, skill: Skill) -> Decision | None:
@@ -135,6 +136,7 @@ class SkillRunner:
     def run(self, skill: Skill) -> Outcome:
         """Executes `skill` until it is done, has failed, or the episode is over; it takes at least one step."""
         self._reward, self._start = 0.0, self.task.steps
+        place = self.task.simulator.pose.position
         failure = {
             Kind.LOOK: self._look_around,
             Kind.EXPLORE: self._explore,
@@ -144,9 +146,19 @@ class SkillRunner:
         }[skill.kind]()
         if self.task.steps == self._start and not self.task.over:
             self._act(Action.TURN_LEFT)
-        if failure:
-            self.task.memory.failed[skill] = self.task.memory.failed.get(skill, 0) + 1
+        self._remember(skill, failure, place)
         return Outcome(self._reward, self.task.steps - self._start, failure)
+
+    def _remember(self, skill: Skill, failure: str, place: tuple[float, float, float]) -> None:
+        """What failed here fails here again: it is no candidate until the agent has gone elsewhere or its hand changed."""
+        memory = self.task.memory
+        if math.dist(place, self.task.simulator.pose.position) > ARRIVED_METRES or (
+            skill.kind in (Kind.PICK, Kind.PLACE) and not failure
+        ):
+            memory.futile.clear()
+        if failure:
+            memory.failed[skill] = memory.failed.get(skill, 0) + 1
+            memory.futile.add(skill)
 
     def _act(self, action: Action, instance: int | None = None) -> str:
         if self.task.over:
@@ -215,23 +227,31 @@ class SkillRunner:
         return "stuck"
 
     def _follow(self, corners: list[tuple[float, float]], done: Callable[[], bool]) -> bool:
-        stuck = walked = 0
+        """Walks from corner to corner. Turns of 20 degrees seldom point exactly at the next one, so the agent may hang
+        on an edge: then it tries headings further and further to either side."""
+        walked = blocked = 0
         for i, (x, z) in enumerate(corners):
-            near = ARRIVED_METRES if i == len(corners) - 1 else 1.5 * ARRIVED_METRES
+            near = ARRIVED_METRES if i == len(corners) - 1 else CORNER_METRES
             while not self.task.over and not done():
                 px, _, pz = self.task.simulator.pose.position
                 if math.hypot(x - px, z - pz) <= near:
                     break
                 self._face(x, z)
+                self._turn((blocked + 1) // 2 * (1 if blocked % 2 else -1))
                 if self.task.over:
                     return False
                 self._act(Action.MOVE_FORWARD)
                 nx, _, nz = self.task.simulator.pose.position
-                stuck = stuck + 1 if math.hypot(nx - px, nz - pz) < STUCK_METRES else 0
+                blocked = blocked + 1 if math.hypot(nx - px, nz - pz) < STUCK_METRES else 0
                 walked += 1
-                if stuck >= STUCK_STEPS or walked > MAX_WALK_STEPS:
+                if blocked > MAX_BLOCKED or walked > MAX_WALK_STEPS:
                     return False
         return not self.task.over
+
+    def _turn(self, turns: int) -> None:
+        """Turns left `turns` times, right when it is negative."""
+        for _ in range(abs(turns)):
+            self._act(Action.TURN_LEFT if turns > 0 else Action.TURN_RIGHT)
 
     def _face(self, x: float, z: float) -> None:
         """Turns until (x, z) lies within half a turn of straight ahead."""
@@ -239,9 +259,7 @@ class SkillRunner:
         px, _, pz = pose.position
         bearing = math.atan2(-(x - px), -(z - pz))  # 0 looks along -z, positive turns left
         off = math.degrees((bearing - pose.yaw + math.pi) % (2 * math.pi) - math.pi)
-        turns = round(off / TURN_DEGREES)
-        for _ in range(abs(turns)):
-            self._act(Action.TURN_LEFT if turns > 0 else Action.TURN_RIGHT)
+        self._turn(round(off / TURN_DEGREES))
 
     def _aim(self, point: tuple[float, float, float]) -> None:
         """Brings `point` as near to the image's centre as turns and looks allow."""

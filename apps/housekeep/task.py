@@ -30,6 +30,7 @@ class Memory:
     moved: dict[int, int] = field(default_factory=dict)  # object -> how often this agent has placed it
     visits: dict[int, int] = field(default_factory=dict)  # receptacle -> how often the agent went to it
     failed: dict[Hashable, int] = field(default_factory=dict)  # skill -> how often it failed
+    futile: set[Hashable] = field(default_factory=set)  # skills that failed where the agent stands
     full: set[int] = field(default_factory=set)  # receptacles that refused an object for want of room
 
 
@@ -70,6 +71,8 @@ class Task:
         self.memory = Memory(explored=np.zeros(cells, bool), given_up=np.zeros(cells, bool))
         self.tally = Tally()
         self.on = [int(k) for k in episode.start_receptacle]  # [object] receptacle, -1 while held
+        self._unseen = np.ones(1 + len(episode.receptacles) + len(episode.items), bool)  # [instance]
+        self._unseen[0] = False  # the background
         self.right = ~episode.misplaced  # [object]
         self.right_at_start = int(self.right.sum())
         self.terminated = bool(self.right.all())
@@ -122,6 +125,7 @@ class Task:
             item = result.picked
             self.memory.origin = self.on[item]
             self.memory.item_on[item] = None
+            self._unseen[1 + len(self.episode.receptacles) + item] = False
             self._moved(item, -1)
         if result.placed is not None:
             item, receptacle = result.placed
@@ -139,13 +143,21 @@ class Task:
         self.tally.carried.setdefault(item, []).append((self.tally.walked, x, z))
 
     def _observe(self) -> None:
-        first_item = 1 + len(self.episode.receptacles)
-        for instance in self.simulator.visible():
-            if instance < first_item:
-                self.memory.receptacles.add(instance - 1)
-            else:
-                item = instance - first_item
-                if (receptacle := self.on[item]) >= 0:
-                    self.memory.item_on[item] = receptacle
-                    self.memory.receptacles.add(receptacle)
-        self.memory.explored[self.simulator.seen_floor()] = True
+        """Adds what is in view to the memory. Nothing but the agent moves things, so what was seen stays known."""
+        if self._unseen.any():
+            first_item = 1 + len(self.episode.receptacles)
+            for instance in self.simulator.visible(self._unseen):
+                self._unseen[instance] = False
+                if instance < first_item:
+                    self.memory.receptacles.add(instance - 1)
+                else:
+                    item = instance - first_item
+                    self.memory.item_on[item] = self.on[item]
+                    self._know(self.on[item])
+        if not self.memory.explored.all():
+            self.memory.explored[self.simulator.seen_floor()] = True
+
+    def _know(self, receptacle: int) -> None:
+        """A receptacle is known once it, or an object on it, was seen."""
+        self.memory.receptacles.add(receptacle)
+        self._unseen[1 + receptacle] = False

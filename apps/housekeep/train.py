@@ -12,7 +12,7 @@ import numpy as np
 from apps.housekeep.config import TrainConfig
 from apps.housekeep.episode import Episode
 from apps.housekeep.episodes import load_many
-from apps.housekeep.judging import Judging, ask_ahead, load_template, prepare
+from apps.housekeep.judging import Judging, ask_ahead, audit, build, load_template, prepare
 from apps.housekeep.metrics import METRICS
 from lmgt_core.errors import UserError
 from lmgt_core.progress import progress
@@ -28,9 +28,10 @@ CACHE = "judgments.sqlite"
 def main(config: TrainConfig) -> dict[str, Any]:
     """Trains and returns the summary that is also in the run directory's summary.json."""
     check(config)
-    training, evaluation = load(config)
+    training, _ = load(config)
+    parts = build(config, training, config.steps)
     log = RunLog.create(config.out, resolved(config), config.resume)
-    judging = prepare(config, training, config.steps, config.out / CACHE)
+    judging = prepare(parts, config.gate, audit(config, parts), config.out / CACHE)
     announce(config, judging)
     ask_ahead(judging, training)
     with progress("decisions", config.steps * len(config.seeds)) as bar:
@@ -85,35 +86,34 @@ def announce(config: TrainConfig, judging: Judging) -> None:
     """Says in the first lines what the audit found."""
     if judging.judge is None:
         return
-    audit = judging.audit
-    print(f"judge {config.judge} [{judging.judge.kind}]: {audit_line(audit)}", flush=True)
+    print(f"judge {config.judge} [{judging.judge.kind}]: {audit_line(judging.audit)}", flush=True)
     if not config.gate:
         print("the gate is off (--no-gate): the judge always speaks", flush=True)
-    elif audit["gated"]:
+    elif judging.audit["gated"]:
         print("the judge is SILENT: nowhere is it precise enough (--min-precision); this run learns as without it")
 
 
-def audit_line(audit: dict[str, Any]) -> str:
+def audit_line(audited: dict[str, Any]) -> str:
     """The audit in one line."""
-    parts = [f"accuracy {audit['accuracy']:.3f} on {audit['n']} probes"]
-    if audit.get("auc") is not None:
-        low, high = audit["auc_ci95"]
-        parts.append(f"AUC {audit['auc']:.3f} [{low:.3f}, {high:.3f}]")
-    if audit.get("precision") is not None:
-        parts.append(f"behind the gate: precision {audit['precision']:.3f}, coverage {audit['coverage']:.2f}")
+    parts = [f"accuracy {audited['accuracy']:.3f} on {audited['n']} probes"]
+    if audited.get("auc") is not None:
+        low, high = audited["auc_ci95"]
+        parts.append(f"AUC {audited['auc']:.3f} [{low:.3f}, {high:.3f}]")
+    if audited.get("precision") is not None:
+        parts.append(f"behind the gate: precision {audited['precision']:.3f}, coverage {audited['coverage']:.2f}")
     return ", ".join(parts)
 
 
-def train_seeds(config: TrainConfig, audit: dict[str, Any], tick: Callable[[int], None]):
+def train_seeds(config: TrainConfig, audited: dict[str, Any], tick: Callable[[int], None]):
     """Yields (seed, result) of every seed, `config.workers` at a time."""
     if config.workers == 1 or len(config.seeds) == 1:
         for seed in config.seeds:
-            yield seed, train_seed(config, seed, audit, tick)
+            yield seed, train_seed(config, seed, audited, tick)
         return
     context = multiprocessing.get_context("spawn")
     ticks = context.Manager().Queue()
     with context.Pool(min(config.workers, len(config.seeds))) as pool:
-        waiting = {seed: pool.apply_async(train_seed_apart, (config, seed, audit, ticks)) for seed in config.seeds}
+        waiting = {seed: pool.apply_async(train_seed_apart, (config, seed, audited, ticks)) for seed in config.seeds}
         while waiting:
             try:
                 tick(ticks.get(timeout=0.5))
@@ -124,12 +124,12 @@ def train_seeds(config: TrainConfig, audit: dict[str, Any], tick: Callable[[int]
                 yield seed, waiting.pop(seed).get()
 
 
-def train_seed_apart(config: TrainConfig, seed: int, audit: dict[str, Any], ticks: Any) -> dict[str, Any]:
+def train_seed_apart(config: TrainConfig, seed: int, audited: dict[str, Any], ticks: Any) -> dict[str, Any]:
     """`train_seed` in a process of its own, on one thread."""
-    return train_seed(config, seed, audit, ticks.put)
+    return train_seed(config, seed, audited, ticks.put)
 
 
-def train_seed(config: TrainConfig, seed: int, audit: dict[str, Any], tick: Callable[[int], None]) -> dict[str, Any]:
+def train_seed(config: TrainConfig, seed: int, audited: dict[str, Any], tick: Callable[[int], None]) -> dict[str, Any]:
     """Trains one seed: its last evaluation, the judge's counts, and how long it took."""
     import time
 
@@ -144,7 +144,8 @@ def train_seed(config: TrainConfig, seed: int, audit: dict[str, Any], tick: Call
         tick(config.steps)
         return finished
     training, evaluation = load(config)
-    judging = prepare(config, training, config.steps, config.out / CACHE, audit)
+    parts = build(config, training, config.steps)
+    judging = prepare(parts, config.gate, audited, config.out / CACHE)
     begun = time.perf_counter()
     if config.control == "skills":
         trainer = SkillsTrainer(config, seed, training, evaluation, judging, MiniLMEncoder.load())

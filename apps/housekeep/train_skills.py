@@ -1,4 +1,4 @@
-"""Training of the relevance network on skills, one seed at a time; killed and resumed, it ends with the same numbers."""
+"""Training of the relevance network on skills, one seed; killed and resumed, it ends with the same numbers."""
 
 import io
 import json
@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from lmgt_core.judges.minilm import MiniLMEncoder
-from lmgt_core.run_log import RunLog
 
 from apps.housekeep.agent import DrrnAgent, DrrnConfig
 from apps.housekeep.config import TrainConfig
@@ -22,6 +20,8 @@ from apps.housekeep.replay import Replay
 from apps.housekeep.simulator.mujoco_world import MujocoSimulator
 from apps.housekeep.skills import SkillRunner, candidates, decision_of
 from apps.housekeep.task import Task
+from lmgt_core.judges.minilm import MiniLMEncoder
+from lmgt_core.run_log import RunLog
 
 Numbers = dict[str, float | None]
 

@@ -10,7 +10,8 @@ benchmark's own objects stand, and every one is a guess where the data is silent
    and their half height follows from the category (HUNG_HALF_HEIGHT).
 3. A counter above 0.6 m is a slab at y: a worktop over cabinets that the file lists apart, or a board on a wall.
 4. A shelf above SHELF_HUNG_METRES is a board on a wall; below it a shelf is never taller than y + 1.1 m.
-5. Any other thing above RAISED_METRES stands on something else (a dryer on a washer): y is its centre.
+5. Any other thing above RAISED_METRES stands on something else (a dryer on a washer), and so does a television that is
+   said to stand above 0.7 m: y is its centre.
 6. y near zero is the origin of a model that starts at its bottom: a carpet is flat, anything else LOW_TOP_METRES tall.
 7. What reaches above the knee and hangs lower than a standing agent's head is an obstacle: a thing is none when its top is
    at most STEP_METRES high, when its bottom is above HEAD_METRES, or when it is flat on a wall (window, picture, door...).
@@ -100,7 +101,7 @@ def vertical_extent(category: str, y: float) -> tuple[float, float]:
         return (y - SLAB_HALF_METRES, y + SLAB_HALF_METRES)
     if category == "shelf":
         return (y - 0.16, y + 0.16) if y > SHELF_HUNG_METRES else (0.0, min(2 * y, y + 1.1))
-    if y > RAISED_METRES:
+    if y > RAISED_METRES or (category == "standing_tv" and y > 0.7):
         return (y - 0.4, y + 0.4)
     return (0.0, 2 * y * TOP_SHARE.get(category, 0.97))
 

@@ -62,7 +62,8 @@ class StepResult:
 
 @dataclass(frozen=True)
 class Frame:
-    """One camera image: rgb uint8 [H, W, 3], instance ids int32 [H, W], distance along the ray float32 [H, W] (0: no hit)."""
+    """One camera image: rgb uint8 [H, W, 3], instance ids int32 [H, W], distances float32 [H, W] (along the ray; 0: no
+    hit)."""
 
     rgb: NDArray[np.uint8]
     semantic: NDArray[np.int32]
@@ -102,8 +103,11 @@ class Simulator(Protocol):
         """The first-person view."""
         ...
 
-    def visible(self) -> frozenset[int]:
-        """Ids of the receptacles and objects in view (in the image's field and not hidden); cheaper than `render`."""
+    def visible(self, among: NDArray[np.bool_] | None = None) -> frozenset[int]:
+        """Ids of the receptacles and objects in view (in the image's field and not hidden); cheaper than `render`.
+
+        `among` [instance id] asks only about the ids that it marks: the fewer, the cheaper.
+        """
         ...
 
     def receptacle_of(self, item: int) -> int | None:

@@ -11,10 +11,13 @@
    costs WALL_COST metres, so that doors are shared) tells where the next doorway goes.
 """
 
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from apps.housekeep.simulator.geometry import Furniture, Rect
 from apps.housekeep.simulator.grid import Grid, steps_graph
@@ -26,9 +29,11 @@ DOOR_HEIGHT_METRES = 2.05
 OVERLAP_METRES = 0.25
 FURNITURE_MARGIN = 0.08  # a wall's middle stays this far outside furniture
 STANDING_MARGIN = 0.35  # and this far from a standing place: the agent's radius, half a wall, a grid cell, some room
-WINDOW_REACH_METRES = 0.7
+BESIDE_METRES = 1.5  # a standing place nearer than this is on the same side of a wall as its furniture
+LEAST_CLEARANCE = 0.07  # of an inner wall's middle from every standing place
 WALL_COST = 8.0  # metres
 CARVE_STEP = 0.1
+TOO_NEAR_METRES = 0.14  # of a wall's side, when looking for ways: the agent's radius less what a 10 cm grid may hide
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,8 @@ Point = tuple[float, float]
 
 def partition(furniture: Sequence[Furniture], points: Sequence[Point]) -> list[Space]:
     """The rectangles of floor; together they hold all furniture and all standing `points`."""
-    hull = _around([f.rect.grown(FURNITURE_MARGIN) for f in furniture if not f.flat], points)
+    solid = [f.rect.grown(FURNITURE_MARGIN) for f in furniture if not f.flat]
+    hull = _around([*solid, *(Rect(*f.rect.centre, *f.rect.centre) for f in furniture if f.flat)], points)
     rooms = frozenset(f.room_id for f in furniture if f.room_id)
     return _trimmed(_split(Space(hull, rooms), furniture, points), hull, furniture, points)
 
@@ -77,64 +83,62 @@ def _interval(rect: Rect, vertical: bool) -> tuple[float, float]:
 
 
 def _split(space: Space, furniture: Sequence[Furniture], points: Sequence[Point]) -> list[Space]:
-    cut = max(
-        (c for vertical in (True, False) if (c := _best_cut(space, vertical, furniture)) is not None),
-        key=lambda c: c[0],
-        default=None,
-    )
-    if cut is None:
-        return [space]
-    _, vertical, low, high, below = cut
-    at = _line(space.rect, vertical, low, high, furniture, points)
     r = space.rect
-    first = Rect(r.x0, r.z0, at, r.z1) if vertical else Rect(r.x0, r.z0, r.x1, at)
-    second = Rect(at, r.z0, r.x1, r.z1) if vertical else Rect(r.x0, at, r.x1, r.z1)
-    halves = (Space(first, below), Space(second, space.rooms - below))
-    return [s for half in halves for s in _split(half, furniture, points)]
+    for _, vertical, low, high, below in sorted(_gaps(space, furniture), key=lambda gap: -gap[0]):
+        at = _line(r, vertical, low, high, furniture, points)
+        if at is None:
+            continue
+        first = Rect(r.x0, r.z0, at, r.z1) if vertical else Rect(r.x0, r.z0, r.x1, at)
+        second = Rect(at, r.z0, r.x1, r.z1) if vertical else Rect(r.x0, at, r.x1, r.z1)
+        halves = (Space(first, below), Space(second, space.rooms - below))
+        return [s for half in halves for s in _split(half, furniture, points)]
+    return [space]
 
 
-def _best_cut(
-    space: Space, vertical: bool, furniture: Sequence[Furniture]
-) -> tuple[float, bool, float, float, frozenset[str]] | None:
-    """(gap, vertical, gap's low, gap's high, rooms below it) of the widest gap between the space's rooms, or None."""
-    extents = []
-    for room in sorted(space.rooms):
-        spans = [_interval(f.rect, vertical) for f in furniture if f.room_id == room and not f.flat]
-        spans = spans or [_interval(f.rect, vertical) for f in furniture if f.room_id == room]
-        extents.append((min(s[0] for s in spans), max(s[1] for s in spans), room))
-    extents.sort()
-    best = None
-    for i in range(1, len(extents)):
-        low, high = max(e[1] for e in extents[:i]), extents[i][0]
-        gap = high - low
-        if gap > -OVERLAP_METRES and (best is None or gap > best[0]):
-            best = (gap, vertical, low, high, frozenset(e[2] for e in extents[:i]))
-    return best
+def _gaps(space: Space, furniture: Sequence[Furniture]) -> Iterator[tuple[float, bool, float, float, frozenset[str]]]:
+    """(width, vertical, low, high, rooms below) of every gap between the space's rooms; narrow overlaps count."""
+    for vertical in (True, False):
+        extents = []
+        for room in sorted(space.rooms):
+            own = [f for f in furniture if f.room_id == room]
+            spans = [_interval(f.rect, vertical) for f in own if not f.flat] or [_interval(f.rect, vertical) for f in own]
+            extents.append((min(s[0] for s in spans), max(s[1] for s in spans), room))
+        extents.sort()
+        for i in range(1, len(extents)):
+            low, high = max(e[1] for e in extents[:i]), extents[i][0]
+            if high - low > -OVERLAP_METRES:
+                yield high - low, vertical, low, high, frozenset(e[2] for e in extents[:i])
 
 
 def _line(
     rect: Rect, vertical: bool, low: float, high: float, furniture: Sequence[Furniture], points: Sequence[Point]
-) -> float:
-    """Where in the gap [low, high] the wall stands (rule 2)."""
-    if high - low < 2 * FURNITURE_MARGIN:
-        return (low + high) / 2
+) -> float | None:
+    """Where in the gap [low, high] a wall can stand (rule 2); None where it would part things from their standing places."""
     across = 0 if vertical else 1
-    inside = [p[across] for p in points if rect.x0 <= p[0] <= rect.x1 and rect.z0 <= p[1] <= rect.z1]
-    places = np.array([p for p in inside if low - 1 < p < high + 1])
+    places = np.array([p[across] for p in points if rect.x0 <= p[0] <= rect.x1 and rect.z0 <= p[1] <= rect.z1])
+    own = [f for f in furniture if f.rect.overlaps(rect)]
 
     def clearance(at: float) -> float:
         return float(np.abs(places - at).min()) if len(places) else 1.0
 
-    for f in furniture:
+    def parts(at: float) -> bool:
+        return any(
+            (f.nav[across] - at) * (f.rect.centre[across] - at) < 0
+            for f in own
+            if not f.flat and math.dist(f.nav, f.rect.nearest(*f.nav)) < BESIDE_METRES
+        )
+
+    for f in own:
         a, b = _interval(f.rect, vertical)
         width, depth = f.rect.size
-        if f.flat and (depth > width) == vertical and low - 0.05 <= a and b <= high + 0.05 and f.rect.overlaps(rect):
+        if f.flat and (depth > width) == vertical and low - 0.05 <= a and b <= high + 0.05:
             near_side = a if f.nav[across] > b else b
-            if clearance(near_side) >= STANDING_MARGIN - 0.05:
+            if clearance(near_side) >= STANDING_MARGIN - 0.05 and not parts(near_side):
                 return near_side
-    candidates = np.linspace(low + FURNITURE_MARGIN, high - FURNITURE_MARGIN, 41)
-    middle = (low + high) / 2
-    return float(max(candidates, key=lambda at: (min(clearance(at), 0.6), -abs(at - middle))))
+    middle, slack = (low + high) / 2, max((high - low) / 2 - FURNITURE_MARGIN, 0.2)  # a narrow gap: into furniture's backs
+    candidates = [float(at) for at in np.linspace(middle - slack, middle + slack, 41)]
+    fit = [at for at in candidates if clearance(at) >= LEAST_CLEARANCE and not parts(at)]
+    return max(fit, key=lambda at: (round(min(clearance(at), 0.4), 2), -round(abs(at - middle), 3)), default=None)
 
 
 def _trimmed(spaces: list[Space], hull: Rect, furniture: Sequence[Furniture], points: Sequence[Point]) -> list[Space]:
@@ -168,7 +172,7 @@ def _drawn_in(rect: Rect, hull: Rect, furniture: Sequence[Furniture], points: Se
             for w in on_walls
             if (w.size[1] > w.size[0]) == vertical and _along(w, rect, vertical)
         ]
-        beyond = [at for at in hung if 0 <= (at - side) * outwards < WINDOW_REACH_METRES]
+        beyond = [at for at in hung if 0 <= (at - side) * outwards and (edge - at) * outwards > -0.01]
         sides[name] = max(beyond, key=lambda at: at * outwards) if beyond else side
     return Rect(**sides)
 
@@ -221,71 +225,107 @@ def carve(
     inside = grid.near([s.rect for s in spaces], 1e-6)
     blocked = grid.near([f.rect for f in furniture if f.obstacle], AGENT_RADIUS_METRES)
     for _ in range(4 * len(walls)):
-        crossing = _first_crossing(grid, inside, blocked, walls, start, points)
-        if crossing is None:
+        way = _way_through_a_wall(grid, inside, blocked, walls, start, points)
+        if not way:
             break
-        walls, door = _with_door(walls, crossing, furniture, points)
+        walls, door = _with_door(walls, *_crossing(walls, way), furniture)
         doors.append(door)
     return walls, doors
 
 
-def _first_crossing(
+def _way_through_a_wall(
     grid: Grid,
-    inside: np.ndarray,
-    blocked: np.ndarray,
+    inside: NDArray[np.bool_],
+    blocked: NDArray[np.bool_],
     walls: Sequence[Segment],
     start: Point,
     points: Sequence[Point],
-) -> Point | None:
-    """Where the cheapest way to the nearest standing point that lies behind a wall meets its first wall; None: no such."""
+) -> list[Point]:
+    """The first stretch that comes too near a wall on the cheapest way to the nearest point behind a wall; [] if none."""
     from scipy.sparse.csgraph import dijkstra
 
-    wall = grid.near([w.rect for w in walls], grid.step / 2)
-    near_wall = grid.near([w.rect for w in walls], AGENT_RADIUS_METRES)
-    cost = np.where(blocked, 12.0, 1.0) + np.where(near_wall, 1.0, 0.0) + np.where(wall, WALL_COST / grid.step / 2, 0.0)
+    wall = grid.near([w.rect for w in walls], TOO_NEAR_METRES)
+    doorable = grid.near([s.rect for w in walls for s in _stretches(w, walls)], TOO_NEAR_METRES)
+    per_metre = np.where(doorable, WALL_COST, 6 * WALL_COST) / (2 * TOO_NEAR_METRES + WALL_METRES)
+    cost = np.where(blocked, 12.0, 1.0) + np.where(wall, per_metre, 0.0)
     graph, node = steps_graph(inside, cost)
-    source = int(node[_inside_cell(grid, inside, start)])
-    length, before = dijkstra(graph, indices=source, return_predecessors=True)
     rows, columns = np.nonzero(inside)
-    goals = sorted({int(node[_inside_cell(grid, inside, p)]) for p in points}, key=lambda n: length[n])
-    for goal in goals:
+    clear = np.flatnonzero(~wall[rows, columns])  # nodes; a point beside a wall counts as the clear cell nearest to it
+
+    def place(point: Point) -> int:
+        row, column = grid.cell(*point)
+        return int(clear[np.argmin((rows[clear] - row) ** 2 + (columns[clear] - column) ** 2)])
+
+    source = place(start)
+    length, before = dijkstra(graph, indices=source, return_predecessors=True)
+    for goal in sorted({place(p) for p in points}, key=lambda n: length[n]):
         way = [goal]
         while way[-1] != source:
             way.append(int(before[way[-1]]))
-        hits = [n for n in reversed(way) if wall[rows[n], columns[n]]]
-        if hits:
-            return grid.centre(int(rows[hits[0]]), int(columns[hits[0]]))
-    return None
+        near = [bool(wall[rows[n], columns[n]]) for n in reversed(way)]
+        if any(near):
+            first = near.index(True)
+            last = near.index(False, first)
+            stretch = way[::-1][first - 1 : last + 1]
+            return [grid.centre(int(rows[n]), int(columns[n])) for n in stretch]
+    return []
 
 
-def _inside_cell(grid: Grid, inside: np.ndarray, point: Point) -> tuple[int, int]:
-    cell = grid.cell(*point)
-    if inside[cell]:
-        return cell
-    rows, columns = np.nonzero(inside)
-    nearest = int(np.argmin((rows - cell[0]) ** 2 + (columns - cell[1]) ** 2))
-    return (int(rows[nearest]), int(columns[nearest]))
+def _crossing(walls: Sequence[Segment], way: Sequence[Point]) -> tuple[Segment, float]:
+    """(wall, where along it) that `way` crosses first; the nearest wall where it squeezes past an end."""
+    for a, b in itertools.pairwise(way):
+        for wall in walls:
+            across, along = (0, 1) if wall.vertical else (1, 0)
+            if (a[across] - wall.at) * (b[across] - wall.at) <= 0 and a[across] != b[across]:
+                at = a[along] + (b[along] - a[along]) * (wall.at - a[across]) / (b[across] - a[across])
+                if wall.low <= at <= wall.high:
+                    return wall, at
+    x, z = way[len(way) // 2]
+
+    def away(wall: Segment) -> float:
+        near_x, near_z = wall.rect.nearest(x, z)
+        return float(np.hypot(near_x - x, near_z - z))
+
+    wall = min(walls, key=away)
+    return wall, min(max(z if wall.vertical else x, wall.low), wall.high)
+
+
+def _pieces(wall: Segment, walls: Sequence[Segment]) -> list[Segment]:
+    """The wall cut at the walls that meet it: a doorway never reaches over one of those."""
+    half = WALL_METRES / 2
+    joints = sorted(
+        w.at
+        for w in walls
+        if w.vertical != wall.vertical and w.low - WALL_METRES <= wall.at <= w.high + WALL_METRES and wall.low < w.at < wall.high
+    )
+    ends = [wall.low, *(e for j in joints for e in (j - half, j + half)), wall.high]
+    return [Segment(wall.vertical, wall.at, a, b) for a, b in zip(ends[::2], ends[1::2], strict=True) if b > a]
+
+
+def _stretches(wall: Segment, walls: Sequence[Segment]) -> list[Segment]:
+    """Where along the wall the middle of a whole doorway may be."""
+    half = DOOR_METRES / 2
+    return [
+        Segment(wall.vertical, wall.at, p.low + half, p.high - half)
+        for p in _pieces(wall, walls)
+        if p.high - p.low >= DOOR_METRES
+    ]
 
 
 def _with_door(
-    walls: list[Segment], at: Point, furniture: Sequence[Furniture], points: Sequence[Point]
+    walls: list[Segment], wall: Segment, along: float, furniture: Sequence[Furniture]
 ) -> tuple[list[Segment], Segment]:
-    """`walls` with a doorway at `at`, and the doorway."""
-
-    def away(wall: Segment) -> float:
-        x, z = wall.rect.nearest(*at)
-        return float(np.hypot(x - at[0], z - at[1]))
-
-    wall = min(walls, key=away)
-    along = at[1] if wall.vertical else at[0]
+    """`walls` with a doorway in `wall` at `along`, and the doorway."""
+    pieces = _pieces(wall, walls)
+    piece = min(pieces, key=lambda p: max(p.low - along, along - p.high, 0.0))
     along = _beside_a_door(wall, along, furniture)
-    half = min(DOOR_METRES, wall.high - wall.low) / 2
-    along = min(max(along, wall.low + half), wall.high - half)
+    half = min(DOOR_METRES, piece.high - piece.low) / 2
+    along = min(max(along, piece.low + half), piece.high - half)
     door = Segment(wall.vertical, wall.at, along - half, along + half)
     rest = [w for w in walls if w is not wall]
-    for low, high in ((wall.low, door.low), (door.high, wall.high)):
-        if high - low > 0.12:
-            rest.append(Segment(wall.vertical, wall.at, low, high))
+    for a, b in ((wall.low, door.low), (door.high, wall.high)):
+        if b - a > WALL_METRES:
+            rest.append(Segment(wall.vertical, wall.at, a, b))
     return rest, door
 
 

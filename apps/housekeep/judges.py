@@ -1,0 +1,71 @@
+"""The judges of Housekeep: what they know, and how they are made from their names."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+from apps.housekeep.episode import Episode
+from apps.housekeep.labels import Labels, labels_from_table, labels_from_votes
+from apps.housekeep.minilm_pairs import PUBLISHED, PairTemplate, calibrate, choose, pairing
+from apps.housekeep.oracle import Truth, truth_from_episodes, verdict
+from apps.housekeep.preference import PreferenceJudge, RidgePreference
+from lmgt_core.errors import UserError
+from lmgt_core.judge import Judge
+from lmgt_core.judges.calibration import Calibration
+from lmgt_core.judges.minilm import MiniLMEncoder, MiniLMJudge
+from lmgt_core.registry import JudgeContext
+
+DOMAIN = "housekeep"
+
+
+def knowledge(votes: Path | None, splits: Path | None) -> Labels:
+    """The labels of --votes and --splits; without them, those of the built-in common-sense table."""
+    if votes is None and splits is None:
+        return labels_from_table()
+    if votes is None or splits is None:
+        raise UserError("--votes and --splits go together: the votes of people, and which objects are for training")
+    return labels_from_votes(votes, splits)
+
+
+def make_context(labels: Labels, episodes: Sequence[Episode] = (), seed: int = 0) -> JudgeContext:
+    """What Housekeep's judges are made from; the expert reads the episodes' truth, without episodes the labels'."""
+    judges = HousekeepJudges(labels)
+    truth: Truth = truth_from_episodes(episodes) if episodes else labels.truth
+    return JudgeContext(
+        domain=DOMAIN,
+        oracle=partial(verdict, truth=truth),
+        oracle_id=truth.digest,
+        make={"minilm": judges.minilm, "preference": judges.preference},
+        seed=seed,
+    )
+
+
+@dataclass(frozen=True)
+class HousekeepJudges:
+    """Makes the judges that are fitted to labels of train objects; what is slow is done when first asked for."""
+
+    labels: Labels
+
+    @cached_property
+    def model(self) -> RidgePreference:
+        """The preference of the train objects' labels."""
+        return RidgePreference.fit(MiniLMEncoder.load(), self.labels.train)
+
+    def minilm(self, argument: str) -> Judge:
+        """`minilm`: templates chosen on train objects; `minilm:published`: those of the published zero-shot score."""
+        ways: dict[str, Callable[[MiniLMEncoder], tuple[PairTemplate, Calibration]]] = {
+            "": lambda encoder: choose(encoder, self.labels.train),
+            "published": lambda encoder: (PUBLISHED, calibrate(PUBLISHED, encoder, self.labels.train)[0]),
+        }
+        if argument not in ways:
+            raise UserError(f"--judge minilm:{argument}: use minilm or minilm:published")
+        encoder = MiniLMEncoder.load()
+        template, calibration = ways[argument](encoder)
+        return MiniLMJudge(encoder, pairing(template), calibration, DOMAIN, template.name)
+
+    def preference(self, argument: str) -> Judge:
+        """`preference`, or `preference:held-out`: train objects are judged by models that have not seen them."""
+        if argument not in ("", "held-out"):
+            raise UserError(f"--judge preference:{argument}: use preference or preference:held-out")
+        return PreferenceJudge(self.model, DOMAIN, held_out=argument == "held-out")

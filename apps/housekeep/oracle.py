@@ -1,0 +1,107 @@
+"""What is true: does an object belong at a place, and is a pick or a place therefore good?
+
+Placing is good where the object belongs. Picking is good where it does not belong, since it can then be put right, and
+bad where it does.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Protocol
+
+from apps.housekeep.describe import Decision
+from apps.housekeep.episode import Episode
+from apps.housekeep.places import place_name
+from lmgt_core.errors import UserError
+from lmgt_core.judgment import Verdict
+from lmgt_core.prompt import Prompt
+
+PICK, PLACE = "pick", "place"
+
+
+class Truth(Protocol):
+    """Where things belong; `digest` names the content."""
+
+    @property
+    def digest(self) -> str: ...
+
+    def belongs(self, object: str, receptacle: str, room: str) -> bool:
+        """Whether people keep `object` there; LookupError where this truth does not know."""
+        ...
+
+
+class PlacesTruth:
+    """Every object's places; a place that is not among them is wrong for it.
+
+    So it is with the benchmark's votes: receptacles that people were never asked about are correct for nothing.
+    """
+
+    def __init__(self, places_of: Mapping[str, Iterable[str]]) -> None:
+        self.places_of = {name: frozenset(places) for name, places in places_of.items()}
+
+    def belongs(self, object: str, receptacle: str, room: str) -> bool:
+        """Whether the place is among the object's; KeyError for an unknown object."""
+        return place_name(receptacle, room) in self.places_of[object]
+
+    @cached_property
+    def digest(self) -> str:
+        """The first 12 hex digits of a SHA-256 of all objects and places."""
+        return _digest(f"{name}:{','.join(sorted(places))}" for name, places in self.places_of.items())
+
+
+class EpisodesTruth:
+    """What episodes themselves say, for the pairs of object and place that they hold."""
+
+    def __init__(self, answers: Mapping[tuple[str, str], bool]) -> None:
+        self.answers = answers  # (object, place)
+
+    def belongs(self, object: str, receptacle: str, room: str) -> bool:
+        """The episodes' answer; KeyError for a pair that no episode has."""
+        return self.answers[object, place_name(receptacle, room)]
+
+    @cached_property
+    def digest(self) -> str:
+        """The first 12 hex digits of a SHA-256 of all answers."""
+        return _digest(f"{o}:{place}:{int(answer)}" for (o, place), answer in self.answers.items())
+
+
+def truth_from_episodes(episodes: Sequence[Episode]) -> EpisodesTruth:
+    """The union of the episodes' end matrices; UserError naming two that contradict each other."""
+    answers: dict[tuple[str, str], bool] = {}
+    said_by: dict[tuple[str, str], Episode] = {}
+    for episode in episodes:
+        for k, receptacle in enumerate(episode.receptacles):
+            for n, item in enumerate(episode.items):
+                pair, answer = (item.category, receptacle.place), bool(episode.end[k, n])
+                if answers.setdefault(pair, answer) is not answer:
+                    raise UserError(_contradiction(pair, said_by[pair], episode))
+                said_by.setdefault(pair, episode)
+    return EpisodesTruth(answers)
+
+
+def _contradiction(pair: tuple[str, str], first: Episode, second: Episode) -> str:
+    return (
+        f"{second.source}: episode {second.episode_id}: whether {pair[0]} belongs on {pair[1]} contradicts "
+        f"{first.source}: episode {first.episode_id}; use --judge oracle with episodes of one truth only"
+    )
+
+
+def asked(prompt: Prompt) -> Decision | None:
+    """The pick or place that a prompt asks about; None for any other question."""
+    facts = prompt.facts
+    if facts.get("kind") not in (PICK, PLACE) or not {"object", "receptacle"} <= facts.keys():
+        return None
+    return Decision(facts["kind"], facts["object"], facts["receptacle"], facts.get("room", ""))
+
+
+def verdict(prompt: Prompt, truth: Truth) -> Verdict:
+    """The expert's verdict; neutral for what is no pick or place; LookupError where the truth does not know."""
+    decision = asked(prompt)
+    if decision is None:
+        return Verdict.NEUTRAL
+    belongs = truth.belongs(decision.object, decision.receptacle, decision.room)
+    return Verdict.GOOD if belongs == (decision.kind == PLACE) else Verdict.BAD
+
+
+def _digest(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:12]

@@ -1,0 +1,44 @@
+"""Labelled questions for the audit before training.
+
+They are about objects that no judge was fitted to. Half of the questions of each kind have the answer good. For picks
+that is what the agent meets: about half of the objects of an episode are misplaced, and the wrong places are spread
+evenly. For places it lies between the one in ten of an agent that places at random and the every time of one that has
+learned; and a judge's precision then compares with the accuracy of `noisy-oracle`, whose break-even is known.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from apps.housekeep.labels import VAL, Labels
+from apps.housekeep.oracle import PICK, PLACE, verdict
+from apps.housekeep.places import split_place
+from lmgt_core.audit import Probe
+from lmgt_core.judgment import Verdict
+from lmgt_core.prompt import Prompt
+
+Render = Callable[[str, str, str, str], Prompt]  # kind, object, receptacle, room -> the question
+
+
+def probe_set(labels: Labels, render: Render, rng: np.random.Generator, n: int, split: str = VAL) -> list[Probe]:
+    """At most `n` different questions about the objects of a split, in random order; a group is an object.
+
+    Fewer where there are not n / 4 right or wrong places to ask about: both answers stay equally many.
+    """
+    known = labels.only(labels.splits[split])
+    right, wrong = (np.argwhere(answers) for answers in (known.correct, ~known.correct))  # [pair, (place, object)]
+    each = min(n // 4, len(right), len(wrong))
+    probes = [
+        _probe(known, render, kind, place, object)
+        for kind in (PICK, PLACE)
+        for pairs in (right, wrong)
+        for place, object in rng.permutation(pairs)[:each].tolist()
+    ]
+    return [probes[i] for i in rng.permutation(len(probes))]
+
+
+def _probe(labels: Labels, render: Render, kind: str, place: int, object: int) -> Probe:
+    name = labels.objects[object]
+    prompt = render(kind, name, *split_place(labels.places[place]))
+    label: Verdict = verdict(prompt, labels.truth)
+    return Probe(prompt, label, name)

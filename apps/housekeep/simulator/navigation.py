@@ -1,0 +1,233 @@
+"""Where the agent can stand, how it moves, and shortest walkable paths.
+
+The walk grid has 5 cm cells. A cell is blocked when its centre is nearer than the agent's radius to an obstacle or a wall.
+Standing points and the start are facts of the data: where an inferred box covers one (the box of an L-shaped sofa, a chair
+under a table), a disc around the point is free all the same, and if no way leads there, the cells of the cheapest way
+through furniture (or close along a wall, never through it) are freed too: see `freed`. Only cells connected to the start count as walkable.
+"""
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.housekeep.simulator.apartment import Apartment
+from apps.housekeep.simulator.grid import Grid, steps_graph
+from apps.housekeep.simulator.protocol import AGENT_RADIUS_METRES, CELL_METRES, FORWARD_METRES
+
+SUBSTEPS = 10  # a forward step is taken in pieces of 2.5 cm, half a cell
+STANDING_DISC = 0.12  # metres around a standing point that are free whatever covers it
+IN_WALL = 0.03  # metres from a wall that nothing frees
+FURNITURE_COST = 20.0  # freeing a cell of furniture costs as much as this many free cells
+NEAR_COST = (1.0, 0.7, 0.4, 0.25, 0.12, 0.06)  # added to the cost of a cell 1, 2, ... cells from the nearest blocked one
+ROOM_CELLS = 5  # a straight stretch keeps this far from blocked cells, or as far as the cells that it replaces
+PATHS_KEPT = 20_000
+
+Corners = list[tuple[float, float]]
+
+
+class WalkMap:
+    """The walkable floor of one apartment."""
+
+    def __init__(self, apartment: Apartment) -> None:
+        from scipy.ndimage import distance_transform_cdt, distance_transform_edt
+
+        self.grid = Grid.over(apartment.bounds)
+        self.walkable = self._walkable(apartment)  # [row, column]
+        deep = distance_transform_cdt(self.walkable, "chessboard")
+        cost = np.ones(deep.shape)
+        for cells, extra in enumerate(NEAR_COST, 1):
+            cost[deep == cells] += extra
+        self._graph, self._node = steps_graph(self.walkable, cost)
+        self._rows, self._columns = np.nonzero(self.walkable)
+        _, nearest = distance_transform_edt(~self.walkable, return_indices=True)
+        self._snap_row, self._snap_column = nearest
+        self._free = self.walkable.tolist()  # a list of lists is the fastest thing to look one cell up in
+        self._deep = deep.tolist()  # [row][column] cells to the nearest blocked one; 0: blocked
+        self._towards: OrderedDict[int, NDArray[np.int32]] = OrderedDict()
+        self._paths: OrderedDict[tuple[int, int], Corners] = OrderedDict()
+        self.cells = self._floor_cells()  # [cell, 2]
+
+    def _walkable(self, apartment: Apartment) -> NDArray[np.bool_]:
+        grid = self.grid
+        walls = [w.rect for w in apartment.walls]
+        inside = grid.near([s.rect for s in apartment.spaces], 1e-6) & ~grid.near(walls, IN_WALL)
+        blocked = grid.near([f.rect for f in apartment.furniture if f.obstacle] + walls, AGENT_RADIUS_METRES)
+        points = [apartment.start, *(f.nav for f in apartment.furniture)]
+        for point in points:
+            inside[grid.cell(*point)] = True
+        self.freed = self._discs(points) & blocked & inside
+        while True:
+            free = inside & (~blocked | self.freed)
+            reached = _component(free, self._cell_in(inside, apartment.start))
+            lost = [p for p in points if not reached[self._cell_in(inside, p)]]
+            if not lost:
+                return reached
+            before = int(self.freed.sum())
+            self._free_the_way(inside, free, apartment.start, lost[0])
+            if int(self.freed.sum()) == before:
+                return reached
+
+    def _discs(self, points: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
+        xs, zs = self.grid.centres
+        out = np.zeros((self.grid.rows, self.grid.columns), bool)
+        for x, z in points:
+            out |= (xs - x) ** 2 + (zs[:, None] - z) ** 2 <= STANDING_DISC**2
+            out[self.grid.cell(x, z)] = True
+        return out
+
+    def _cell_in(self, possible: NDArray[np.bool_], point: tuple[float, float]) -> tuple[int, int]:
+        """The cell of `point`, or the nearest possible one where a wall is too near."""
+        cell = self.grid.cell(*point)
+        if possible[cell]:
+            return cell
+        rows, columns = np.nonzero(possible)
+        nearest = int(np.argmin((rows - cell[0]) ** 2 + (columns - cell[1]) ** 2))
+        return (int(rows[nearest]), int(columns[nearest]))
+
+    def _free_the_way(
+        self,
+        possible: NDArray[np.bool_],
+        free: NDArray[np.bool_],
+        start: tuple[float, float],
+        goal: tuple[float, float],
+    ) -> None:
+        """Frees the cells of the cheapest way through furniture from `start` to `goal`, three cells wide."""
+        from scipy.ndimage import binary_dilation
+        from scipy.sparse.csgraph import dijkstra
+
+        graph, node = steps_graph(possible, np.where(free, 1.0, FURNITURE_COST))
+        source = int(node[self._cell_in(possible, start)])
+        target = int(node[self._cell_in(possible, goal)])
+        _, before = dijkstra(graph, indices=source, return_predecessors=True)
+        rows, columns = np.nonzero(possible)
+        way = np.zeros_like(possible)
+        while target >= 0:
+            way[rows[target], columns[target]] = True
+            target = int(before[target])
+        self.freed |= binary_dilation(way & ~free, np.ones((3, 3), bool)) & possible
+
+    def _floor_cells(self) -> NDArray[np.float64]:
+        """Centres of the CELL_METRES squares whose middle is walkable."""
+        block = round(CELL_METRES / self.grid.step)
+        half = block // 2
+        rows, columns = np.nonzero(self.walkable[half::block, half::block])
+        x = self.grid.x0 + (columns + 0.5) * CELL_METRES
+        z = self.grid.z0 + (rows + 0.5) * CELL_METRES
+        return np.stack([x, z], axis=1)
+
+    def stands(self, x: float, z: float) -> bool:
+        """Whether the agent's centre may be at (x, z)."""
+        grid = self.grid
+        row, column = int((z - grid.z0) // grid.step), int((x - grid.x0) // grid.step)
+        return 0 <= row < grid.rows and 0 <= column < grid.columns and self._free[row][column]
+
+    def snap(self, x: float, z: float) -> tuple[float, float]:
+        """(x, z) itself where the agent can stand there, else the centre of the nearest walkable cell."""
+        if self.stands(x, z):
+            return (x, z)
+        cell = self.grid.cell(x, z)
+        return self.grid.centre(int(self._snap_row[cell]), int(self._snap_column[cell]))
+
+    def forward(self, x: float, z: float, yaw: float) -> tuple[float, float, bool]:
+        """(x, z, collided) after FORWARD_METRES along `yaw`, sliding along what is in the way.
+
+        Obstacles are axis-aligned, so sliding keeps the part of the motion along the free axis.
+        """
+        free, step = self._free, self.grid.step
+        u, v = (x - self.grid.x0) / step, (z - self.grid.z0) / step  # in cells
+        piece = FORWARD_METRES / SUBSTEPS / step
+        du, dv = -math.sin(yaw) * piece, -math.cos(yaw) * piece
+        u_first = abs(du) >= abs(dv)
+        collided = False
+        for _ in range(SUBSTEPS):
+            if free[int(v + dv)][int(u + du)]:
+                u += du
+                v += dv
+                continue
+            collided = True
+            along_u, along_v = free[int(v)][int(u + du)], free[int(v + dv)][int(u)]
+            if along_u and (u_first or not along_v):
+                u += du
+            elif along_v:
+                v += dv
+            else:
+                break
+        return (self.grid.x0 + u * step, self.grid.z0 + v * step, collided)
+
+    def path(self, start: tuple[float, float], goal: tuple[float, float]) -> Corners:
+        """Corner points of a shortest path, both ends included; [] when `goal` or `start` is not near walkable floor."""
+        start, goal = self.snap(*start), self.snap(*goal)
+        source, target = self.grid.cell(*start), self.grid.cell(*goal)
+        if source == target:
+            return [start, goal]
+        key = (int(self._node[source]), int(self._node[target]))
+        corners = self._paths.get(key)
+        if corners is None:
+            corners = self._paths[key] = self._smoothed(self._cells_to(key[0], key[1]))
+            if len(self._paths) > PATHS_KEPT:
+                self._paths.popitem(last=False)
+        return [start, *corners, goal]
+
+    def _cells_to(self, source: int, target: int) -> list[tuple[int, int]]:
+        """(row, column) of every cell on the way, both ends included."""
+        towards = self._field(target)
+        way = [source]
+        while way[-1] != target:
+            way.append(int(towards[way[-1]]))
+        return [(int(self._rows[n]), int(self._columns[n])) for n in way]
+
+    def _field(self, target: int) -> NDArray[np.int32]:
+        """[node] the next node on the way to `target`; kept, because goals repeat."""
+        if target not in self._towards:
+            from scipy.sparse.csgraph import dijkstra
+
+            _, before = dijkstra(self._graph, indices=target, return_predecessors=True)
+            self._towards[target] = before.astype(np.int32)
+            if len(self._towards) > 1000:
+                self._towards.popitem(last=False)
+        return self._towards[target]
+
+    def _smoothed(self, cells: list[tuple[int, int]]) -> Corners:
+        """The corners between the ends: the furthest cell in straight sight of the last corner, again and again.
+
+        A straight stretch has as much room (up to ROOM_CELLS) as the cells that it replaces, so that a walker with
+        20-degree turns does not scrape along what the way went around.
+        """
+        turns = [i for i in range(1, len(cells) - 1) if _turns(cells[i - 1], cells[i], cells[i + 1])]
+        stops = [0, *turns, len(cells) - 1]
+        room = [min(self._deep[r][c], ROOM_CELLS) for r, c in cells]
+        corners, at = [], 0
+        while at < len(stops) - 1:
+            ahead = at + 1
+            while ahead + 1 < len(stops):
+                least = min(room[stops[at] : stops[ahead + 1] + 1])
+                if not self._sees(cells[stops[at]], cells[stops[ahead + 1]], least):
+                    break
+                ahead += 1
+            corners.append(self.grid.centre(*cells[stops[ahead]]))
+            at = ahead
+        return corners[:-1]
+
+    def _sees(self, a: tuple[int, int], b: tuple[int, int], room: int) -> bool:
+        """Whether the straight line between two cells stays on cells with this much room."""
+        dr, dc = b[0] - a[0], b[1] - a[1]
+        samples, deep = 2 * max(abs(dr), abs(dc)), self._deep
+        for i in range(1, samples):
+            if deep[int(a[0] + dr * i / samples + 0.5)][int(a[1] + dc * i / samples + 0.5)] < room:
+                return False
+        return True
+
+
+def _turns(a: tuple[int, int], b: tuple[int, int], c: tuple[int, int]) -> bool:
+    return (b[0] - a[0], b[1] - a[1]) != (c[0] - b[0], c[1] - b[1])
+
+
+def _component(free: NDArray[np.bool_], cell: tuple[int, int]) -> NDArray[np.bool_]:
+    """The free cells joined to `cell` through sides."""
+    from scipy.ndimage import label
+
+    labels, _ = label(free)
+    return (labels == labels[cell]) & free

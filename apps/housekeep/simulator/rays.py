@@ -1,0 +1,141 @@
+"""Looking at a scene with rays: what is in view, the image, what is under the crosshair.
+
+Rays are tested against few geoms: those that walls leave in sight of where the agent stands, and of them those in the
+pyramid of the image (or of one tile of it). The others are moved to a geom group that rays ignore.
+"""
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.housekeep.simulator.camera import TAN, Raster, shade
+from apps.housekeep.simulator.protocol import Frame
+from apps.housekeep.simulator.scene import SIGNS, Scene
+
+VISIBLE_METRES = 10.0
+SHOWN, IGNORED = 0, 5  # geom groups
+GROUPS = np.array([1, 0, 0, 0, 0, 0], np.uint8)
+EDGE_U, EDGE_V = np.array([-TAN, TAN]), np.array([TAN, -TAN])
+# Points of an object at which rays aim, in half extents: inside it, so that a ray there meets it or what hides it.
+ITEM_POINTS = np.array(
+    [(0, 0, 0), (0.7, 0, 0), (-0.7, 0, 0), (0, 0.85, 0), (0, -0.8, 0), (0, 0, 0.7), (0, 0, -0.7), (0.5, 0.5, 0), (-0.5, 0.5, 0)]
+)
+
+
+class Rays:
+    """Rays into `scene`; `items` says where the objects are, and must be called again when they have moved."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene, self._built = scene, scene.built
+        self._group = self._built.model.geom_group
+        self._clip = np.ones((self._built.model.ngeom + 1, 6), np.float32)
+
+    def items(self, at: NDArray[np.float64], half: NDArray[np.float64]) -> None:
+        """Places the objects: centres and half extents, [object, 3]; one that is AWAY is seen by no ray."""
+        built = self._built
+        built.data.mocap_pos[: len(at)] = at
+        mujoco.mj_kinematics(built.model, built.data)
+        first = built.first_item
+        self._item_geoms = np.arange(first, first + len(at))
+        self._scene.centre[self._item_geoms], self._scene.half[self._item_geoms] = at, half
+        self._scene.corners[self._item_geoms] = at[:, None, :] + SIGNS * half[:, None, :]
+        self._item_points = (at[:, None, :] + ITEM_POINTS * half[:, None, :]).reshape(-1, 3)
+
+    def _cast(self, eye: NDArray[np.float64], rays: NDArray[np.float64]) -> tuple[NDArray, NDArray, NDArray]:
+        """(geom, distance, normal) that each ray [ray, 3] meets among the shown geoms; geom and distance -1: none."""
+        count = len(rays)
+        geom, distance, normal = np.empty(count, np.int32), np.empty(count), np.empty(3 * count)
+        self._cast_into(eye, np.ascontiguousarray(rays).reshape(-1), geom, distance, normal)
+        return geom, distance, normal.reshape(-1, 3)
+
+    def _cast_into(
+        self, eye: NDArray, rays: NDArray, geom: NDArray, distance: NDArray, normal: NDArray | None
+    ) -> None:
+        mujoco.mj_multiRay(
+            self._built.model, self._built.data, eye, rays, GROUPS, True, -1, geom, distance, normal, len(geom), 1e10
+        )
+
+    def _show(self, geoms: NDArray[np.intp]) -> None:
+        self._group.fill(IGNORED)
+        self._group[geoms] = SHOWN
+
+    def _candidates(self, x: float, z: float) -> NDArray[np.intp]:
+        return np.concatenate([self._scene.sight.view(x, z).geoms, self._item_geoms])
+
+    def visible(
+        self, eye: NDArray[np.float64], axes: NDArray[np.float64], among: NDArray[np.bool_] | None = None
+    ) -> frozenset[int]:
+        """Instances whose sample points are in the image's field, near enough, and not hidden.
+
+        With `among` [instance] only those that it marks are asked about, which takes fewer rays.
+        """
+        samples = self._scene.samples
+        points, items = self._scene.sight.view(eye[0], eye[2]).points, self._item_points
+        if among is not None:
+            first = len(among) - len(self._item_geoms)
+            points = points[among[1 + samples.owner[points]]]
+            items = items.reshape(-1, len(ITEM_POINTS), 3)[among[first:]].reshape(-1, 3)
+        static = samples.at[points] - eye
+        facing = np.einsum("ij,ij->i", static, samples.normal[points]) <= 0
+        rays = np.concatenate([static[facing], items - eye])
+        right, up, forward = (rays @ axes.T).T
+        inside = (np.abs(right) <= TAN * forward) & (np.abs(up) <= TAN * forward)
+        rays = rays[inside]
+        length = np.sqrt(np.einsum("ij,ij->i", rays, rays))
+        near = (length < VISIBLE_METRES) & (length > 0.01)
+        rays = rays[near] / length[near, None]
+        if not len(rays):
+            return frozenset()
+        self._show_in_pyramid(eye, axes)
+        geom = np.empty(len(rays), np.int32)
+        distance = np.empty(len(rays))
+        self._cast_into(eye, rays.reshape(-1), geom, distance, None)
+        seen = self._built.instances[geom[distance < VISIBLE_METRES]]
+        if among is not None:
+            seen = seen[among[seen]]
+        return frozenset(seen.tolist()) - {0}
+
+    def _show_in_pyramid(self, eye: NDArray[np.float64], axes: NDArray[np.float64]) -> None:
+        candidates = self._candidates(eye[0], eye[2])
+        corners = (self._scene.corners[candidates] - eye) @ axes.T  # [geom, 8, (right, up, forward)]
+        right, up, reach = corners[..., 0], corners[..., 1], TAN * corners[..., 2]
+        meets = (right < reach).any(axis=1) & (right > -reach).any(axis=1)
+        meets &= (up < reach).any(axis=1) & (up > -reach).any(axis=1)
+        self._show(candidates[meets])
+
+    def centre(self, eye: NDArray[np.float64], axes: NDArray[np.float64]) -> tuple[int, float, NDArray[np.float64]]:
+        """(instance, distance, point) under the image's centre; instance 0 and distance 0.0 when the ray meets nothing."""
+        self._show(self._candidates(eye[0], eye[2]))
+        geom, distance, _ = self._cast(eye, axes[2:3])
+        if geom[0] < 0:
+            return 0, 0.0, eye
+        return int(self._built.instances[geom[0]]), float(distance[0]), eye + axes[2] * distance[0]
+
+    def image(self, eye: NDArray[np.float64], axes: NDArray[np.float64], raster: Raster) -> Frame:
+        """The frame seen from `eye`."""
+        rays = raster.rays @ axes
+        flat = rays.reshape(-1)
+        geom, distance, normal = np.empty(len(rays), np.int32), np.empty(len(rays)), np.empty(3 * len(rays))
+        candidates = self._candidates(eye[0], eye[2])
+        tiles = raster.in_tiles((self._scene.corners[candidates] - eye) @ axes.T)
+        for row, column, first, end in raster.tiles():
+            self._show(candidates[tiles[row, column]])
+            part = slice(first, end), slice(3 * first, 3 * end)
+            self._cast_into(eye, flat[part[1]], geom[part[0]], distance[part[0]], normal[part[1]])
+        distance = np.maximum(distance, 0).astype(np.float32)
+        colours = self._shaded(eye, rays.astype(np.float32), geom, distance, normal.reshape(-1, 3).astype(np.float32))
+        shape = (raster.height, raster.width)
+        return Frame(
+            colours[raster.place].reshape(*shape, 3),
+            self._built.instances[geom][raster.place].reshape(shape),
+            distance[raster.place].reshape(shape),
+        )
+
+    def _shaded(
+        self, eye: NDArray, rays: NDArray[np.float32], geom: NDArray, distance: NDArray[np.float32], normal: NDArray
+    ) -> NDArray[np.uint8]:
+        points = rays * distance[:, None] + eye.astype(np.float32)
+        centre = self._scene.centre.astype(np.float32)[geom]
+        half = self._scene.half.astype(np.float32)[geom]
+        built = self._built
+        return shade(built.colours[geom], built.patterns[geom], points, (points - centre) / half, normal, rays, distance)

