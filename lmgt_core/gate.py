@@ -2,9 +2,10 @@
 
 The gate is selective: on one half of the labelled probes it finds, for each verdict, the lowest confidence from which
 on the precision has a lower bound of at least `min_precision`; below it, or without one, the judge abstains. Twenty
-thresholds are tried for each verdict, so the bound of the one chosen is a little optimistic (with 400 probes a side and
-a precision of exactly .75 at every confidence, a verdict passed .75 in 17 % of 60 trials; at .70, in 3 %): the other half
-of the probes, which had no say, reports precision and coverage, and `held_out_ok` says whether they agree.
+thresholds are tried for each verdict, so the bound of the one chosen is a little optimistic: with 400 probes a side and
+a precision of exactly .75 at every confidence, a verdict passed a demand of .75 in 17 % of 60 trials; at .70, in 3 %.
+Therefore the other half of the probes, which had no say, reports precision and coverage, and `held_out_ok` says whether
+the halves agree.
 
 A precision holds for the mix of labels that it was measured on: where nine probes in ten are bad, whoever always says
 bad is right nine times in ten. So the probes have to be mixed as the decisions will be, or evenly (`balance_probes`).

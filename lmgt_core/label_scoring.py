@@ -5,6 +5,7 @@ many tokenizers and share the second one, so it is strings that are scored: log 
 label's tokens. A model that is to reason first (chain of thought) writes, and its reply is parsed.
 """
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
@@ -70,8 +71,8 @@ def menu_of(prompt: Prompt) -> Menu:
     if "good" in text and "bad" in text:
         return {v: WORDS[v] for v in MENU if v.value in text}
     if "+1" in text and "-1" in text:
-        offered = text.replace("+1", "").replace("-1", "").replace("10", "")
-        return {v: NUMBERS[v] for v in MENU if v is not Verdict.NEUTRAL or "0" in offered}
+        zero = re.search(r"(?<![\d.,+-])0(?![\d.,]*\d)", text)
+        return {v: NUMBERS[v] for v in MENU if v is not Verdict.NEUTRAL or zero}
     return WORDS
 
 
@@ -92,10 +93,14 @@ def verdict_probabilities(log_probs: Sequence[float], menu: Menu) -> tuple[float
     return good, neutral, bad
 
 
+def likeliest(probabilities: Sequence[float]) -> Verdict:
+    """The most probable of (good, neutral, bad); of equals neutral, then bad: doubt never rewards."""
+    return max((Verdict.NEUTRAL, Verdict.BAD, Verdict.GOOD), key=lambda v: probabilities[MENU.index(v)])
+
+
 def scored_judgment(probabilities: tuple[float, float, float], menu: Menu, cost: Cost) -> Judgment:
-    """The most probable verdict; of equals, the one nearer to neutral, then bad: doubt never rewards."""
-    order = (Verdict.NEUTRAL, Verdict.BAD, Verdict.GOOD)
-    best = max(order, key=lambda v: probabilities[MENU.index(v)])
+    """The most probable verdict, its label as the reply."""
+    best = likeliest(probabilities)
     return Judgment(best, probabilities, reply=menu[best][0], cost=cost)
 
 
@@ -160,7 +165,9 @@ class LabelScoringJudge:
         replies = self.model.generate(prompts, self.max_tokens)
         seconds = (time.perf_counter() - start) / len(prompts)
         return [
-            written_judgment(reply.text, Cost(seconds, self.model.length(p), reply.tokens), reply.tokens >= self.max_tokens)
+            written_judgment(
+                reply.text, Cost(seconds, self.model.length(p), reply.tokens), reply.tokens >= self.max_tokens
+            )
             for p, reply in zip(prompts, replies, strict=True)
         ]
 
@@ -190,6 +197,8 @@ def whole_number(spec: object, name: str, value: str, least: int = 1) -> int:
 
 def known_options(spec: object, given: Mapping[str, str], known: Sequence[str]) -> None:
     """UserError when an option is given that the judge does not know."""
+    if "calibration" in given:  # what can calibrate takes this option off before it makes the judge
+        raise UserError(f"--judge {spec}: calibration is not available here; leave it out")
     for name in given:
         if name not in known:
             raise UserError(f"--judge {spec}: unknown option {name}; it takes {', '.join(known)}")

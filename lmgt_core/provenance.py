@@ -38,15 +38,23 @@ def command_line(argv: Sequence[str] | None = None, folder: Path | None = None) 
     """The command as it can be typed in `folder` (default: the current one): paths relative to it, secrets hidden."""
     arguments = list(sys.argv if argv is None else argv)
     folder = Path.cwd() if folder is None else folder
-    program = Path(arguments[0]).name if arguments else ""
-    if program.endswith(".py"):  # `python -m package` leaves the path of its __main__.py
-        program = f"python {_relative(arguments[0], folder)}"
+    program = _program(arguments[0], folder) if arguments else ""
     words, hide_next = [program], False
     for argument in arguments[1:]:
         words.append(_quoted(HIDDEN if hide_next else hide_secrets(_relative(argument, folder))))
         flag = SECRET_FLAG.match(argument)
         hide_next = flag is not None and not argument.endswith("=") and "=" not in argument
     return " ".join(words)
+
+
+def _program(path: str, folder: Path) -> str:
+    """How the program at `path` is called: by its name, or through python when it is a file of ours."""
+    if not path.endswith(".py"):
+        return Path(path).name
+    spec = getattr(sys.modules["__main__"], "__spec__", None)  # set when Python was given -m
+    if spec is not None and spec.origin == os.path.abspath(path):
+        return f"python -m {spec.name}"
+    return f"python {_relative(path, folder)}"
 
 
 def hide_secrets(text: str) -> str:

@@ -70,8 +70,8 @@ PROVIDERS: Mapping[str, Provider] = {
     "minilm": Provider("lmgt_core.judges.minilm:make", "sentence embeddings, all-MiniLM-L6-v2"),
     "smollm2": Provider("lmgt_core.judges.smollm2:make", "the language model SmolLM2-135M, on this machine"),
     "hf": Provider("lmgt_core.judges.hf:make", "hf:MODEL[?bits=4], a language model from a local folder or hub"),
-    "openai": Provider("lmgt_core.judges.openai:make", "openai:MODEL[@URL], a language model over HTTP"),
-    "ensemble": Provider("lmgt_core.judges.ensemble:make", "ensemble:A+B+C, several judges' vote"),
+    "openai": Provider("lmgt_core.judges.openai_server:make", "openai:MODEL[@URL], a language model over HTTP"),
+    "ensemble": Provider("lmgt_core.judges.ensemble:make", "ensemble:A,B,C (or A+B+C), several judges' vote"),
     "distilled": Provider(
         "lmgt_core.judges.distilled:make", "distilled:FILE, a small model trained on a judge's answers"
     ),

@@ -29,14 +29,16 @@ class TokenModel(Protocol[State]):
         """The state after the first `length` tokens, at least one; it may consume the one given."""
         ...
 
-    def continuations(self, state: State | None, rows: Sequence[Tokens], labels: Sequence[Tokens]) -> NDArray[np.float64]:
+    def continuations(
+        self, state: State | None, rows: Sequence[Tokens], labels: Sequence[Tokens]
+    ) -> NDArray[np.float64]:
         """Log-probabilities [row, label] of each label's tokens after the state and the row; rows are not empty."""
         ...
 
 
 def common_prefix(rows: Sequence[Tokens]) -> int:
     """How many tokens all of `rows` begin with alike."""
-    first, last = min(rows), max(rows)  # in the order of their tokens, these two differ the soonest
+    first, last = min(map(list, rows)), max(map(list, rows))  # in the order of tokens, these two differ the soonest
     for i, (a, b) in enumerate(zip(first, last, strict=False)):
         if a != b:
             return i

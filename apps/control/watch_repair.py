@@ -59,7 +59,9 @@ class WatchRepairEnv(gym.Env[NDArray[np.int64], int]):
         more = TRANSPORT_STEPS + 1
         self.observation_space = gym.spaces.MultiDiscrete([len(BRANDS), 3, more, more, more])
         self.action_space = gym.spaces.Discrete(2)
-        self._state = np.zeros(5, dtype=np.int64)
+        self._state = [0] * 5
+        self._jams: list[bool] = []  # by step of transport
+        self._tires: list[bool] = []
         self._optimal = False
 
     def reset(
@@ -67,8 +69,10 @@ class WatchRepairEnv(gym.Env[NDArray[np.int64], int]):
     ) -> tuple[NDArray[np.int64], dict[str, Any]]:
         """A watch of a random brand."""
         super().reset(seed=seed)
-        self._state[:] = (self.np_random.integers(len(BRANDS)), UNDECIDED, 0, 0, 0)
-        return self._state.copy(), {}
+        self._state = [int(self.np_random.integers(len(BRANDS))), UNDECIDED, 0, 0, 0]
+        luck = self.np_random.random((2, TRANSPORT_STEPS))  # at once, which is faster than step by step
+        self._jams, self._tires = (luck[0] < JAM_CHANCE).tolist(), (luck[1] < TIRE_CHANCE).tolist()
+        return np.array(self._state, dtype=np.int64), {}
 
     def step(self, action: int) -> tuple[NDArray[np.int64], float, bool, bool, dict[str, Any]]:
         """One step of time."""
@@ -76,15 +80,15 @@ class WatchRepairEnv(gym.Env[NDArray[np.int64], int]):
         brand = BRANDS[state[BRAND]]
         if state[TIME] == 0:
             state[STATUS] = REPAIRED if action == REPAIR else LEFT
-            self._optimal = action == best_action(int(state[BRAND]))
+            self._optimal = bool(action == best_action(state[BRAND]))
             if action == REPAIR:
                 reward -= self.np_random.normal(brand.repair_mean, brand.repair_variance**0.5)
-        jam, tire = self.np_random.random(2) < (JAM_CHANCE, TIRE_CHANCE)
-        state[JAMS] += jam
-        state[TIRES] += tire
+        state[JAMS] += self._jams[state[TIME]]
+        state[TIRES] += self._tires[state[TIME]]
         state[TIME] += 1
-        ended = bool(state[TIME] == TRANSPORT_STEPS)
+        ended = state[TIME] == TRANSPORT_STEPS
         if ended and state[STATUS] == REPAIRED:
             packing = self.np_random.normal(brand.packing_mean, brand.packing_variance**0.5)
             reward += brand.price - packing - state[JAMS] * JAM_COST - state[TIRES] * TIRE_COST
-        return state.copy(), float(reward), ended, False, {"optimal": self._optimal} if ended else {}
+        info = {"optimal": self._optimal} if ended else {}
+        return np.array(state, dtype=np.int64), float(reward), ended, False, info

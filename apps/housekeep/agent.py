@@ -33,7 +33,7 @@ class DrrnConfig:
     target_rate: float = 0.01  # Polyak averaging, per update
     relation_size: int = 16
     hidden_size: int = 64
-    dropout: float = 0.1  # on the embeddings
+    dropout: float = 0.1  # on the comparison of words
     epsilon_final: float = 0.05
     epsilon_skills: int = 1_000  # linear from 1
     epsilon_evaluation: float = 0.0
@@ -44,26 +44,35 @@ class RelevanceNetwork(nn.Module):
 
     def __init__(self, config: DrrnConfig, embedding_size: int) -> None:
         super().__init__()
-        self.relation = nn.Sequential(
-            nn.Dropout(config.dropout),
-            nn.Linear(3 * embedding_size, config.hidden_size),
-            nn.ReLU(),
-            nn.Linear(config.hidden_size, config.relation_size),
-        )
-        self.pair = nn.Sequential(nn.Linear(config.relation_size + len(PAIR_SCALARS), config.relation_size), nn.ReLU())
+        hidden, relation = config.hidden_size, config.relation_size
+        self.hidden_size = hidden
+        self.object = nn.Linear(embedding_size, 2 * hidden)
+        self.place = nn.Linear(embedding_size, 2 * hidden)
+        self.dropout = nn.Dropout(config.dropout)
+        self.relation = nn.Linear(hidden, relation)
+        self.pair = nn.Sequential(nn.Linear(relation + len(PAIR_SCALARS), relation), nn.ReLU())
         self.value = nn.Sequential(
-            nn.Linear(len(SCALARS) + config.relation_size, config.hidden_size),
+            nn.Linear(len(SCALARS) + relation, hidden),
             nn.ReLU(),
-            nn.Linear(config.hidden_size, config.hidden_size),
+            nn.Linear(hidden, hidden),
             nn.ReLU(),
-            nn.Linear(config.hidden_size, 1),
+            nn.Linear(hidden, 1),
         )
 
-    def forward(self, scalars: Tensor, words: Tensor, which: Tensor, moved: Tensor) -> Tensor:
-        """[row] values from scalars [row, scalar], the distinct pairs' words [distinct, 3 * embedding] (the first is
-        a stand-in for 'none'), `which` of them each row has [row, pair] (0: none), and moved [row, pair]."""
-        relations = self.relation(words)[which]  # [row, pair, relation]
-        pairs = self.pair(torch.cat([relations, moved.unsqueeze(-1)], dim=-1))
+    def relations(self, objects: Tensor, places: Tensor, pairs: Tensor) -> Tensor:
+        """[pair + 1, relation] of pairs [pair, 2] of rows of the words' embeddings, behind a row of zeros for 'none'.
+
+        Words are projected once each, and compared by sums and products of their projections (a low-rank bilinear form).
+        """
+        o_sum, o_factor = self.object(objects)[pairs[:, 0]].split(self.hidden_size, dim=1)
+        p_sum, p_factor = self.place(places)[pairs[:, 1]].split(self.hidden_size, dim=1)
+        relations = self.relation(self.dropout(torch.relu(o_sum + p_sum + o_factor * p_factor)))
+        return torch.cat([relations.new_zeros(1, relations.shape[1]), relations])
+
+    def forward(self, scalars: Tensor, relations: Tensor, which: Tensor, moved: Tensor) -> Tensor:
+        """[row] values from scalars [row, scalar], relations [distinct + 1, relation], `which` of them each row has
+        [row, pair] (0: none), and moved [row, pair]."""
+        pairs = self.pair(torch.cat([relations[which], moved.unsqueeze(-1)], dim=-1))
         strongest = (pairs * (which > 0).unsqueeze(-1)).amax(dim=1)  # ReLU outputs: 0 where there is no pair
         return self.value(torch.cat([scalars, strongest], dim=-1)).squeeze(-1)
 
@@ -80,7 +89,7 @@ class DrrnAgent:
         torch.random.set_rng_state(generator_state)
         self.target = copy.deepcopy(self.online).eval().requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
-            self.online.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+            self.online.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
         self.speak(vocabulary, embeddings)
 
@@ -94,11 +103,10 @@ class DrrnAgent:
         pairs = rows.pairs.reshape(-1, 2).astype(np.int64)
         codes = np.where(pairs[:, 0] < 0, -1, pairs[:, 0] * len(self._places) + pairs[:, 1])
         distinct, which = np.unique(np.append(codes, -1), return_inverse=True)  # -1 (none) sorts first
-        rows_of, columns = np.divmod(np.maximum(distinct, 0), len(self._places))
-        objects, places = self._objects[rows_of], self._places[columns]
-        words = torch.cat([objects, places, objects * places * objects.shape[1] ** 0.5], dim=1)
+        words = torch.from_numpy(np.stack(np.divmod(distinct[1:], len(self._places)), axis=1))
+        relations = network.relations(self._objects, self._places, words)
         which_t = torch.from_numpy(which[:-1].reshape(-1, MAX_PAIRS))
-        return network(torch.from_numpy(rows.scalars), words, which_t, torch.from_numpy(rows.moved))
+        return network(torch.from_numpy(rows.scalars), relations, which_t, torch.from_numpy(rows.moved))
 
     def epsilon(self, skills: int) -> float:
         """The share of random skills after `skills` decisions."""

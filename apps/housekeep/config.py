@@ -7,6 +7,8 @@ from typing import Literal
 from tyro.conf import Positional
 
 BUILTIN = "builtin"
+BUILTIN_TRAINING = ("builtin:train",)
+BUILTIN_EVALUATION = ("builtin:val",)
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class EvaluateConfig:
 class AuditConfig:
     """Measure how well judges know where things belong."""
 
-    judge: tuple[str, ...] = ("minilm",)
+    judge: tuple[str, ...] = ("minilm", "preference")
     """Judges to measure; random and popularity rows are always there."""
     votes: Path | None = None
     """Human votes (the benchmark's data.npy); default: the built-in common-sense table."""

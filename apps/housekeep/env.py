@@ -19,11 +19,12 @@ from apps.housekeep.episode import Episode
 from apps.housekeep.episodes import BUILTIN, load_many
 from apps.housekeep.features import MAX_PAIRS, SCALARS, Vocabulary, observe
 from apps.housekeep.metrics import episode_metrics
-from apps.housekeep.places import object_words, place_words, split_place
+from apps.housekeep.places import split_place
 from apps.housekeep.simulator.protocol import Action, Frame, Simulator
-from apps.housekeep.skills import Kind, Skill, SkillRunner, candidates
+from apps.housekeep.skills import Kind, SkillRunner, candidates
 from apps.housekeep.task import MAX_STEPS, Reward, Task
 from apps.housekeep.text_observation import SECTIONS, Encoder, TextEncoding, captioner_of, decision_ahead, seen_text
+from apps.housekeep.words import skill_words
 from lmgt_core.description import Description
 from lmgt_core.errors import UserError
 
@@ -230,7 +231,7 @@ class HousekeepSkillsEnv(HousekeepBase):
             seen.pairs,
             seen.moved,
         )
-        words = tuple(skill_words(self.task, skill) for skill in self.candidates)
+        words = tuple(skill_words(self.task.episode, skill) for skill in self.candidates)
         info = self._info(failure) | {"action_mask": observation["mask"].copy(), "candidates": words}
         return observation, info
 
@@ -275,20 +276,6 @@ class SkillsDescriber:
 def _describe(vocabulary: Vocabulary, kind: str, thing: int, place: int) -> Description:
     receptacle, room = split_place(vocabulary.places[place])
     return describe(Decision(kind, vocabulary.objects[thing], receptacle, room))
-
-
-def skill_words(task: Task, skill: Skill) -> str:
-    """`skill` as people say it: `put the toaster on the counter in the kitchen`."""
-    if skill.kind is Kind.LOOK:
-        return "look around"
-    if skill.kind is Kind.EXPLORE:
-        return "explore the nearest unseen part"
-    receptacle = task.episode.receptacles[skill.receptacle]
-    where = place_words(receptacle.category, receptacle.room)
-    if skill.kind is Kind.GO:
-        return f"go to the {where}"
-    thing = object_words(task.episode.items[skill.item].category)
-    return f"pick up the {thing} from the {where}" if skill.kind is Kind.PICK else f"put the {thing} on the {where}"
 
 
 def _load(episodes: str | Path | Sequence[str | Path | Episode], select: str | None) -> list[Episode]:

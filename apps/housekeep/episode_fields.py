@@ -1,7 +1,7 @@
 """One episode's JSON object, checked field by field, as an `Episode`.
 
 The input is a user's download: every number, shape, name and size is checked here, so that nothing behind this file
-needs to. What the project does not read (`default_matrix_shape`, `misplaced_count`, the packers' strips, ...) is ignored.
+needs to. What the project does not read (`misplaced_count`, the packers' strips, ...) is ignored.
 """
 
 from collections.abc import Mapping, Sequence

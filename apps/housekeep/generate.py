@@ -21,10 +21,11 @@ from apps.housekeep.common_sense import SIZE, SPLITS, belongs
 from apps.housekeep.config import GenerateConfig
 from apps.housekeep.episodes import BUILTIN_FOLDER
 from apps.housekeep.floor_plan import draw_plan
-from apps.housekeep.furnish import Floor, Piece, furnish
+from apps.housekeep.furnish import furnish
 from apps.housekeep.places import place_name
 from apps.housekeep.simulator.grid import steps_graph
 from apps.housekeep.simulator.protocol import FORWARD_METRES
+from apps.housekeep.standing import Floor, Piece
 from lmgt_core.errors import UserError
 from lmgt_core.files import write_atomic
 

@@ -1,14 +1,14 @@
 """The judges of Housekeep: what they know, and how they are made from their names."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 from apps.housekeep.episode import Episode
 from apps.housekeep.labels import Labels, labels_from_table, labels_from_votes
 from apps.housekeep.minilm_pairs import PUBLISHED, PairTemplate, calibrate, choose, pairing
-from apps.housekeep.oracle import Truth, truth_from_episodes, verdict
+from apps.housekeep.oracle import FirstTruth, Truth, truth_from_episodes, verdict
 from apps.housekeep.preference import PreferenceJudge, RidgePreference
 from lmgt_core.errors import UserError
 from lmgt_core.judge import Judge
@@ -29,9 +29,9 @@ def knowledge(votes: Path | None, splits: Path | None) -> Labels:
 
 
 def make_context(labels: Labels, episodes: Sequence[Episode] = (), seed: int = 0) -> JudgeContext:
-    """What Housekeep's judges are made from; the expert reads the episodes' truth, without episodes the labels'."""
+    """What Housekeep's judges are made from; the expert reads the episodes' truth, then the labels'."""
     judges = HousekeepJudges(labels)
-    truth: Truth = truth_from_episodes(episodes) if episodes else labels.truth
+    truth: Truth = FirstTruth([truth_from_episodes(episodes), labels.truth]) if episodes else labels.truth
     return JudgeContext(
         domain=DOMAIN,
         oracle=partial(verdict, truth=truth),
@@ -54,14 +54,10 @@ class HousekeepJudges:
 
     def minilm(self, argument: str) -> Judge:
         """`minilm`: templates chosen on train objects; `minilm:published`: those of the published zero-shot score."""
-        ways: dict[str, Callable[[MiniLMEncoder], tuple[PairTemplate, Calibration]]] = {
-            "": lambda encoder: choose(encoder, self.labels.train),
-            "published": lambda encoder: (PUBLISHED, calibrate(PUBLISHED, encoder, self.labels.train)[0]),
-        }
-        if argument not in ways:
+        if argument not in ("", "published"):
             raise UserError(f"--judge minilm:{argument}: use minilm or minilm:published")
         encoder = MiniLMEncoder.load()
-        template, calibration = ways[argument](encoder)
+        template, calibration = _pairs_of(self.labels.train, published=argument == "published")
         return MiniLMJudge(encoder, pairing(template), calibration, DOMAIN, template.name)
 
     def preference(self, argument: str) -> Judge:
@@ -69,3 +65,10 @@ class HousekeepJudges:
         if argument not in ("", "held-out"):
             raise UserError(f"--judge preference:{argument}: use preference or preference:held-out")
         return PreferenceJudge(self.model, DOMAIN, held_out=argument == "held-out")
+
+
+@lru_cache(maxsize=4)
+def _pairs_of(train: Labels, published: bool) -> tuple[PairTemplate, Calibration]:
+    """The templates and thresholds for the labels of train objects; choosing takes seconds, and seeds share it."""
+    encoder = MiniLMEncoder.load()
+    return (PUBLISHED, calibrate(PUBLISHED, encoder, train)[0]) if published else choose(encoder, train)

@@ -1,7 +1,7 @@
 """From a judge's name to reward shifts: the judge, its audit, the gate, the cache."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +18,29 @@ from lmgt_core.gate import SelectiveGate, audit_judge
 from lmgt_core.judge import Judge, JudgeKind
 from lmgt_core.judgment import Verdict
 from lmgt_core.prompt import Prompt, PromptTemplate
-from lmgt_core.registry import make_judge
-from lmgt_core.shift import ShiftRule, make_rule
+from lmgt_core.registry import JudgeContext, make_judge
+from lmgt_core.shift import make_rule
 from lmgt_core.shifter import RewardShifter
 
 PROMPTS = Path(__file__).parent / "prompts"
-PROBES = 600
+PROBES = 1200
 PROBE_SEED = 20_409  # fixed: every run of a judge is audited on the same questions
 
 
 @dataclass(frozen=True)
 class Judging:
-    """A judge, ready to shift rewards; `shifter` is None for --judge none."""
+    """A judge, ready to shift rewards; `shifter` and `cache` are None for --judge none. Close it when done."""
 
     shifter: RewardShifter | None
+    cache: JudgeCache | None
     audit: dict[str, Any]
     judge: Judge | None
     template: PromptTemplate
+
+    def close(self) -> None:
+        """Closes the cache."""
+        if self.cache is not None:
+            self.cache.close()
 
 
 def load_template(config: JudgeConfig) -> PromptTemplate:
@@ -53,19 +59,24 @@ class Parts:
 
     judge: Judge | None
     template: PromptTemplate
-    rule: ShiftRule
     known: Labels
+    context: JudgeContext
+
+    def seeded(self, spec: str, seed: int) -> Judge | None:
+        """The judge as one seed meets it: a noisy oracle makes other mistakes in every seed."""
+        return make_judge(spec, replace(self.context, seed=seed))
 
 
 def build(config: JudgeConfig, episodes: Sequence[Episode], steps: int) -> Parts:
-    """The judge, the prompt template and the shift rule; UserError for what cannot be had, before a file is written."""
+    """The judge and the prompt template; UserError for what cannot be had, before a file is written."""
     template = load_template(config)
-    rule = make_rule(config.rule, config.scale, steps)
+    make_rule(config.rule, config.scale, steps)  # refuses a wrong name or scale now
     known = knowledge(config.votes, config.splits)
-    return Parts(make_judge(config.judge, make_context(known, episodes)), template, rule, known)
+    context = make_context(known, episodes)
+    return Parts(make_judge(config.judge, context), template, known, context)
 
 
-def audit(config: JudgeConfig, parts: Parts) -> dict[str, Any]:
+def audit(config: JudgeConfig, parts: Parts, cache: Path) -> dict[str, Any]:
     """The judge's audit on labelled probes: the votes' validation objects, or the built-in table's probe objects.
 
     The labels never come from the episodes that are trained or evaluated on.
@@ -74,20 +85,27 @@ def audit(config: JudgeConfig, parts: Parts) -> dict[str, Any]:
         return {"audited": False, "reason": "no judge"}
     rng = np.random.default_rng(PROBE_SEED)
     probes = probe_set(parts.known, lambda *d: render(parts.template, Decision(*d)), rng, PROBES)
-    found = audit_judge(parts.judge, probes, config.min_precision, rng)
-    return found.as_dict() | {"audited": True, "gate": config.gate}
+    gated = config.gate and parts.judge.kind is not JudgeKind.CONTROL
+    with JudgeCache(parts.judge, cache) as asked:
+        found = audit_judge(asked, probes, config.min_precision, rng, gated=gated)
+    return found.as_dict() | {"audited": True, "headline": found.headline}
 
 
-def prepare(parts: Parts, gate: bool, audited: dict[str, Any], cache: Path) -> Judging:
+def prepare(
+    config: JudgeConfig, parts: Parts, steps: int, audited: dict[str, Any], cache: Path, seed: int = 0
+) -> Judging:
     """The judge behind its gate and its cache, ready to shift rewards."""
-    judge = parts.judge
+    judge = parts.seeded(config.judge, seed)
     if judge is None:
-        return Judging(None, audited, None, parts.template)
-    asked: Judge = JudgeCache(judge, cache) if judge.cacheable else judge
-    if gate and judge.kind is not JudgeKind.CONTROL:
+        return Judging(None, None, audited, None, parts.template)
+    kept = JudgeCache(judge, cache)
+    asked: Judge = kept
+    if audited["gated"]:
         thresholds = {Verdict(name): value for name, value in audited["thresholds"].items()}
         asked = SelectiveGate(asked, thresholds)
-    return Judging(RewardShifter(SkillDescriber(), parts.template, asked, parts.rule), audited, judge, parts.template)
+    rule = make_rule(config.rule, config.scale, steps)
+    shifter = RewardShifter(SkillDescriber(), parts.template, asked, rule)
+    return Judging(shifter, kept, audited, judge, parts.template)
 
 
 def ask_ahead(judging: Judging, episodes: Sequence[Episode]) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from apps.housekeep.common_sense import OBJECTS, PLACES, SPLITS, belongs
 from apps.housekeep.oracle import PlacesTruth
+from apps.housekeep.votes import load_splits, load_votes
 from lmgt_core.errors import UserError
 
 TRAIN, VAL, TEST = "train", "val", "test"
@@ -68,8 +69,6 @@ class Labels:
 
 def labels_from_votes(votes: Path, splits: Path) -> Labels:
     """What people voted; UserError naming the file for a split's object without votes."""
-    from apps.housekeep.votes import load_splits, load_votes
-
     found, parts = load_votes(votes), load_splits(splits)
     for split, names in parts.items():
         if missing := sorted(set(names) - set(found.objects)):

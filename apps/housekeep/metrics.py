@@ -1,10 +1,11 @@
 """The benchmark's metrics of a finished episode, and net success."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from apps.housekeep.simulator.protocol import path_length
 from apps.housekeep.task import Task
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from apps.housekeep.votes import Votes

@@ -65,17 +65,39 @@ class EpisodesTruth:
         return _digest(f"{o}:{place}:{int(answer)}" for (o, place), answer in self.answers.items())
 
 
+class FirstTruth:
+    """The first of several truths that knows a pair: the episodes' own, then the labels that audits are made of."""
+
+    def __init__(self, truths: Sequence[Truth]) -> None:
+        self.truths = tuple(truths)
+
+    def belongs(self, object: str, receptacle: str, room: str) -> bool:
+        """The answer of the first truth that has one; KeyError when none has."""
+        for truth in self.truths:
+            try:
+                return truth.belongs(object, receptacle, room)
+            except KeyError:
+                continue
+        raise KeyError((object, place_name(receptacle, room)))
+
+    @cached_property
+    def digest(self) -> str:
+        """The first 12 hex digits of a SHA-256 of the truths' digests, in order."""
+        return _digest(truth.digest for truth in self.truths)
+
+
 def truth_from_episodes(episodes: Sequence[Episode]) -> EpisodesTruth:
     """The union of the episodes' end matrices; UserError naming two that contradict each other."""
     answers: dict[tuple[str, str], bool] = {}
     said_by: dict[tuple[str, str], Episode] = {}
     for episode in episodes:
-        for k, receptacle in enumerate(episode.receptacles):
-            for n, item in enumerate(episode.items):
-                pair, answer = (item.category, receptacle.place), bool(episode.end[k, n])
-                if answers.setdefault(pair, answer) is not answer:
-                    raise UserError(_contradiction(pair, said_by[pair], episode))
-                said_by.setdefault(pair, episode)
+        objects = [item.category for item in episode.items]
+        for receptacle, row in zip(episode.receptacles, episode.end.tolist(), strict=True):
+            place = receptacle.place
+            for name, answer in zip(objects, row, strict=True):
+                if answers.setdefault((name, place), answer) is not answer:
+                    raise UserError(_contradiction((name, place), said_by[name, place], episode))
+                said_by.setdefault((name, place), episode)
     return EpisodesTruth(answers)
 
 

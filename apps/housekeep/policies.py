@@ -1,6 +1,6 @@
 """Policies of the skills control: doing nothing, acting at random, a trained network."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -9,7 +9,6 @@ from apps.housekeep.features import Vocabulary, observe
 from apps.housekeep.metrics import episode_metrics
 from apps.housekeep.skills import Skill, SkillRunner, candidates
 from apps.housekeep.task import Task
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from apps.housekeep.votes import Votes

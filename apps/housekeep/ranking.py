@@ -13,20 +13,19 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 
-def average_precision(relevant: Bools, scores: Floats) -> float | None:
-    """Sum over thresholds of (recall gained) x precision, equal scores being one threshold; None if none is relevant.
+def average_precisions(relevant: Bools, scores: Floats) -> Floats:
+    """The average precision [query] of each column of `relevant` and `scores` [item, query] that has a relevant item.
 
-    For `relevant` [item] and `scores` [item]. As in the benchmark's evaluator, nothing is interpolated.
+    It is the mean, over relevant items, of the precision among all items that score at least as high: equal scores are
+    one threshold and nothing is interpolated, as in the benchmark's evaluator. Columns without a relevant item are left
+    out.
     """
-    if not relevant.any():
-        return None
-    order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    last = np.append(ranked[1:] != ranked[:-1], True)  # of each run of equal scores
-    hits = np.cumsum(relevant[order])[last]
-    precision = hits / (np.flatnonzero(last) + 1)
-    gained = np.diff(np.append(0, hits)) / hits[-1]
-    return float(gained @ precision)
+    asked = relevant.any(axis=0)
+    relevant, scores = relevant[:, asked], scores[:, asked]
+    above = scores[None, :, :] >= scores[:, None, :]  # [item, other item, query], the other scores at least as high
+    precision = (above & relevant[None, :, :]).sum(axis=1) / above.sum(axis=1)
+    areas: Floats = (precision * relevant).sum(axis=0) / relevant.sum(axis=0)
+    return areas
 
 
 @dataclass(frozen=True)
@@ -77,21 +76,16 @@ def _rooms(places: Sequence[str]) -> list[NDArray[np.int64]]:
     return [np.flatnonzero(names == room) for room in dict.fromkeys(names.tolist())]
 
 
-def _precisions_in_rooms(correct: Bools, scores: Floats, places: Sequence[str]) -> list[float | None]:
-    return [
-        average_precision(correct[room, column], scores[room, column])
-        for room in _rooms(places)
-        for column in range(correct.shape[1])
-    ]
+def _precisions_in_rooms(correct: Bools, scores: Floats, places: Sequence[str]) -> Floats:
+    return np.concatenate([average_precisions(correct[room], scores[room]) for room in _rooms(places)])
 
 
-def _precisions_of_rooms(correct: Bools, scores: Floats, places: Sequence[str]) -> list[float | None]:
+def _precisions_of_rooms(correct: Bools, scores: Floats, places: Sequence[str]) -> Floats:
     rooms = _rooms(places)
     right = np.array([correct[room].any(axis=0) for room in rooms])  # [room, object]
     best = np.array([scores[room].max(axis=0) for room in rooms])
-    return [average_precision(right[:, column], best[:, column]) for column in range(correct.shape[1])]
+    return average_precisions(right, best)
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    defined = [value for value in values if value is not None]
-    return float(np.mean(defined)) if defined else None
+def _mean(values: Floats) -> float | None:
+    return float(values.mean()) if len(values) else None

@@ -21,12 +21,8 @@ from apps.housekeep.simulator.protocol import (
 from apps.housekeep.task import Task
 
 ARRIVED_METRES = 0.2  # a walk ends this near its goal
-CORNER_METRES = 0.3  # a corner on the way is passed this near
 LOOK_AROUND_TURNS = 360 // TURN_DEGREES
 MAX_WALK_STEPS = 200
-STUCK_METRES = 0.05  # a forward step that moves less is blocked
-MAX_BLOCKED = 8  # forward steps blocked in a row: plan the path anew
-MAX_REPLANS = 3
 
 
 class Kind(IntEnum):
@@ -215,38 +211,18 @@ class SkillRunner:
         return (x_min + dx / 2, rec.position[1], z_min + dz / 2)
 
     def _walk(self, x: float, z: float, done: Callable[[], bool]) -> str:
-        """Follows shortest paths to (x, z); "" on arrival, or why not."""
-        for _ in range(MAX_REPLANS):
-            corners = self.task.simulator.path((x, 0.0, z))
-            if not corners:
-                return "no path"
-            if self._follow(corners[1:], done):
+        """Walks to (x, z), or until `done`; "" on arrival, or why not."""
+        for _ in range(MAX_WALK_STEPS):
+            px, _, pz = self.task.simulator.pose.position
+            if done() or math.hypot(x - px, z - pz) <= ARRIVED_METRES:
                 return ""
+            if (turns := self.task.simulator.course((x, 0.0, z))) is None:
+                return "no way"
+            self._turn(turns)
+            self._act(Action.MOVE_FORWARD)
             if self.task.over:
                 return "the episode is over"
         return "stuck"
-
-    def _follow(self, corners: list[tuple[float, float]], done: Callable[[], bool]) -> bool:
-        """Walks from corner to corner. Turns of 20 degrees seldom point exactly at the next one, so the agent may hang
-        on an edge: then it tries headings further and further to either side."""
-        walked = blocked = 0
-        for i, (x, z) in enumerate(corners):
-            near = ARRIVED_METRES if i == len(corners) - 1 else CORNER_METRES
-            while not self.task.over and not done():
-                px, _, pz = self.task.simulator.pose.position
-                if math.hypot(x - px, z - pz) <= near:
-                    break
-                self._face(x, z)
-                self._turn((blocked + 1) // 2 * (1 if blocked % 2 else -1))
-                if self.task.over:
-                    return False
-                self._act(Action.MOVE_FORWARD)
-                nx, _, nz = self.task.simulator.pose.position
-                blocked = blocked + 1 if math.hypot(nx - px, nz - pz) < STUCK_METRES else 0
-                walked += 1
-                if blocked > MAX_BLOCKED or walked > MAX_WALK_STEPS:
-                    return False
-        return not self.task.over
 
     def _turn(self, turns: int) -> None:
         """Turns left `turns` times, right when it is negative."""

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from apps.housekeep.config import TrainConfig
 from apps.housekeep.episode import Episode
 from apps.housekeep.episodes import load_many
-from apps.housekeep.judging import Judging, ask_ahead, audit, build, load_template, prepare
+from apps.housekeep.judging import Judging, Parts, ask_ahead, audit, build, load_template, prepare
 from apps.housekeep.metrics import METRICS
 from lmgt_core.errors import UserError
 from lmgt_core.progress import progress
@@ -28,12 +29,13 @@ CACHE = "judgments.sqlite"
 def main(config: TrainConfig) -> dict[str, Any]:
     """Trains and returns the summary that is also in the run directory's summary.json."""
     check(config)
-    training, _ = load(config)
-    parts = build(config, training, config.steps)
+    training, _, parts = materials(config)
     log = RunLog.create(config.out, resolved(config), config.resume)
-    judging = prepare(parts, config.gate, audit(config, parts), config.out / CACHE)
-    announce(config, judging)
+    judging = prepare(config, parts, config.steps, audit(config, parts, config.out / CACHE), config.out / CACHE)
+    if judging.judge is not None:
+        print(f"{judging.audit['headline']} [{judging.judge.kind}]", flush=True)
     ask_ahead(judging, training)
+    judging.close()
     with progress("decisions", config.steps * len(config.seeds)) as bar:
         for seed, result in train_seeds(config, judging.audit, bar.advance):
             log.finish_seed(seed, result)
@@ -60,6 +62,8 @@ def check(config: TrainConfig) -> None:
             raise UserError(f"--{flag} {value}: give a number of at least 1")
     if not config.seeds or len(set(config.seeds)) < len(config.seeds) or min(config.seeds) < 0:
         raise UserError("--seeds: give one or more different numbers of at least 0")
+    if not 0 < config.min_precision < 1:
+        raise UserError(f"--min-precision {config.min_precision}: a precision lies between 0 and 1, like 0.75")
     if (config.votes is None) != (config.splits is None):
         raise UserError("--votes and --splits go together: the votes of people, and which objects are for training")
 
@@ -72,6 +76,13 @@ def load(config: TrainConfig) -> tuple[list[Episode], list[Episode]]:
     return training, [pool[i] for i in spread]
 
 
+@lru_cache(maxsize=1)
+def materials(config: TrainConfig) -> tuple[list[Episode], list[Episode], Parts]:
+    """Episodes and judge, which every seed of a process shares."""
+    training, evaluation = load(config)
+    return training, evaluation, build(config, training, config.steps)
+
+
 def resolved(config: TrainConfig) -> dict[str, Any]:
     """Everything that a reader of the run needs to repeat it."""
     settings = asdict(config)
@@ -79,29 +90,12 @@ def resolved(config: TrainConfig) -> dict[str, Any]:
         settings.pop(name)
     template = load_template(config)
     prompt = {"name": template.name, "hash": template.hash}
-    return {"app": "housekeep", "settings": settings, "prompt": prompt, **provenance()}
+    return {"app": "housekeep", "env": environment(config), "settings": settings, "prompt": prompt, **provenance()}
 
 
-def announce(config: TrainConfig, judging: Judging) -> None:
-    """Says in the first lines what the audit found."""
-    if judging.judge is None:
-        return
-    print(f"judge {config.judge} [{judging.judge.kind}]: {audit_line(judging.audit)}", flush=True)
-    if not config.gate:
-        print("the gate is off (--no-gate): the judge always speaks", flush=True)
-    elif judging.audit["gated"]:
-        print("the judge is SILENT: nowhere is it precise enough (--min-precision); this run learns as without it")
-
-
-def audit_line(audited: dict[str, Any]) -> str:
-    """The audit in one line."""
-    parts = [f"accuracy {audited['accuracy']:.3f} on {audited['n']} probes"]
-    if audited.get("auc") is not None:
-        low, high = audited["auc_ci95"]
-        parts.append(f"AUC {audited['auc']:.3f} [{low:.3f}, {high:.3f}]")
-    if audited.get("precision") is not None:
-        parts.append(f"behind the gate: precision {audited['precision']:.3f}, coverage {audited['coverage']:.2f}")
-    return ", ".join(parts)
+def environment(config: TrainConfig) -> str:
+    """The episode files by name."""
+    return ",".join(Path(e).name for e in config.episodes)
 
 
 def train_seeds(config: TrainConfig, audited: dict[str, Any], tick: Callable[[int], None]):
@@ -143,9 +137,8 @@ def train_seed(config: TrainConfig, seed: int, audited: dict[str, Any], tick: Ca
     if (finished := log.seed_result(seed)) is not None:
         tick(config.steps)
         return finished
-    training, evaluation = load(config)
-    parts = build(config, training, config.steps)
-    judging = prepare(parts, config.gate, audited, config.out / CACHE)
+    training, evaluation, parts = materials(config)
+    judging = prepare(config, parts, config.steps, audited, config.out / CACHE, seed)
     begun = time.perf_counter()
     if config.control == "skills":
         trainer = SkillsTrainer(config, seed, training, evaluation, judging, MiniLMEncoder.load())
@@ -154,6 +147,7 @@ def train_seed(config: TrainConfig, seed: int, audited: dict[str, Any], tick: Ca
         from apps.housekeep.train_primitive import train_primitive
 
         metrics = train_primitive(config, seed, training, evaluation, judging, log, tick)
+    judging.close()
     stats = judging.shifter.stats.as_dict() if judging.shifter is not None else None
     return {"metrics": metrics, "judge_stats": stats, "seconds": time.perf_counter() - begun}
 
@@ -167,7 +161,7 @@ def summarise_run(config: TrainConfig, judging: Judging, results: Sequence[dict[
             stats[name] = stats.get(name, 0) + value
     return {
         "app": "housekeep",
-        "env": ",".join(Path(e).name for e in config.episodes),
+        "env": environment(config),
         "algorithm": config.algorithm,
         "control": config.control,
         "judge": config.judge,

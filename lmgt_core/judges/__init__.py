@@ -1,0 +1,1 @@
+"""Judges, one file each; `lmgt_core.registry` imports the one that is asked for."""

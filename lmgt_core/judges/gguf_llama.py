@@ -107,7 +107,9 @@ def load_tokenizer(file: GgufFile) -> Any:
     first, second = zip(*(merge.split(" ") for merge in file.value("tokenizer.ggml.merges")), strict=True)
     tokenizer = Tokenizer(BPE({token: i for i, token in enumerate(tokens)}, list(zip(first, second, strict=True))))
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=bool(file.metadata.get("tokenizer.ggml.add_space_prefix")))
-    digits = [pre_tokenizers.Digits(individual_digits=True)] if file.value("tokenizer.ggml.pre") in SINGLE_DIGITS else []
+    digits = (
+        [pre_tokenizers.Digits(individual_digits=True)] if file.value("tokenizer.ggml.pre") in SINGLE_DIGITS else []
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*digits, byte_level])
     tokenizer.decoder = decoders.ByteLevel()
     control = [token for token, kind in zip(tokens, types, strict=True) if kind == CONTROL_TOKEN]

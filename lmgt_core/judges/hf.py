@@ -18,7 +18,7 @@ from lmgt_core.label_scoring import MAX_TOKENS, LabelScoringJudge, known_options
 from lmgt_core.registry import JudgeContext, JudgeSpec
 from lmgt_core.shared_prefix import ROWS
 
-OPTIONS = ("revision", "bits", "device", "mode", "max_tokens", "rows", "calibration")
+OPTIONS = ("revision", "bits", "device", "mode", "max_tokens", "rows")
 PACKAGES = {"torch": "torch", "transformers": "transformers", "safetensors": "safetensors"}
 GIB = 2**30
 SAMPLE = 2**20  # bytes at either end of a weight file that name its content
@@ -76,6 +76,7 @@ def _wanted(spec: JudgeSpec) -> Wanted:
 def _load_errors(spec: JudgeSpec) -> Iterator[None]:
     """Turns what loading a model can run into into one line."""
     import torch
+    from safetensors import SafetensorError
 
     try:
         yield
@@ -84,7 +85,7 @@ def _load_errors(spec: JudgeSpec) -> Iterator[None]:
     except ImportError as error:
         first = str(error).strip().splitlines()[0]
         raise UserError(f"--judge {spec}: the model needs a package that is not installed ({first})") from None
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         if "memory" in first.lower():
             raise UserError(f"--judge {spec}: not enough memory ({first}); try bits=4, or a smaller model") from None
@@ -98,6 +99,7 @@ def _load(spec: JudgeSpec, wanted: Wanted, rows: int) -> tuple[Any, str, bool]:
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
     from lmgt_core.judges.hf_scoring import HfTextModel, HfVisionModel
+    from lmgt_core.judges.quantize import quantize
 
     _check_folder(spec, wanted.name)
     config = AutoConfig.from_pretrained(wanted.name, revision=wanted.revision)
@@ -105,7 +107,8 @@ def _load(spec: JudgeSpec, wanted: Wanted, rows: int) -> tuple[Any, str, bool]:
     _check_memory(spec, wanted)
     auto = AutoModelForImageTextToText if vision else AutoModelForCausalLM
     precision = _precision(wanted)
-    model = auto.from_pretrained(wanted.name, revision=wanted.revision, dtype=precision).eval().requires_grad_(False)
+    model: Any = auto.from_pretrained(wanted.name, revision=wanted.revision, dtype=precision)
+    model.eval().requires_grad_(False)
     if wanted.bits in (4, 8):
         quantize(model, wanted.bits, precision)
     model.to(wanted.device)
@@ -175,33 +178,6 @@ def _precision(wanted: Wanted) -> Any:
     if wanted.bits == 16 or not wanted.device.startswith("cpu"):
         return torch.bfloat16
     return best_precision()
-
-
-def quantize(model: Any, bits: int, precision: Any) -> None:
-    """Replaces the linear layers of `model`, all but its output's, by 8-bit or 4-bit (NF4) ones, in place.
-
-    Both are quantized where they stand and again by nothing: `model.to(device)` moves them. LLM.int8() is Dettmers et
-    al. 2022, NF4 Dettmers et al. 2023.
-    """
-    from bitsandbytes.nn import Int8Params, Linear4bit, Linear8bitLt, Params4bit
-    from torch import nn
-
-    output = model.get_output_embeddings()
-    for parent in list(model.modules()):
-        for name, layer in list(parent.named_children()):
-            if type(layer) is not nn.Linear or layer is output:
-                continue
-            shape = {"bias": layer.bias is not None, "device": "meta"}
-            if bits == 8:
-                small = Linear8bitLt(layer.in_features, layer.out_features, has_fp16_weights=False, **shape)
-                small.weight = Int8Params(layer.weight.data, requires_grad=False, has_fp16_weights=False)
-            else:
-                settings = {"compute_dtype": precision, "quant_type": "nf4"}
-                small = Linear4bit(layer.in_features, layer.out_features, **settings, **shape)
-                small.weight = Params4bit(layer.weight.data, requires_grad=False, quant_type="nf4", module=small)
-            if layer.bias is not None:
-                small.bias = nn.Parameter(layer.bias.data, requires_grad=False)
-            setattr(parent, name, small)
 
 
 def _content(name: str, config: Any) -> str:

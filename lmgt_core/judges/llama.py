@@ -110,7 +110,7 @@ class Llama:
         rows, tokens, _ = x.shape
         heads, key_heads = self.shape.heads, self.shape.key_heads
         mixed = linear(x, layer["query_key_value"]).view(rows, tokens, heads + 2 * key_heads, -1).transpose(1, 2)
-        query, key, value = mixed.split([heads, key_heads, key_heads], 1)
+        query, key, value = mixed[:, :heads], mixed[:, heads:-key_heads], mixed[:, -key_heads:]
         query, key = _rotate(query, cos, sin), _rotate(key, cos, sin)
         if before is not None:
             key = torch.cat([before[0].expand(rows, -1, -1, -1), key], 2)

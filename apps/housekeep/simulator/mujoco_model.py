@@ -1,8 +1,8 @@
 """The apartment as a MuJoCo model, in the episode's own axes (y up).
 
-One model serves every episode of an apartment: objects are a pool of mocap bodies whose geoms change type, size and place,
-and furniture tops come down where an episode's object stands lower than the inferred top. Nothing is simulated but rays, so
-no contacts, joints or gravity; y may be up.
+One model serves every episode of an apartment: objects are a pool of geoms that change type, size and place, and furniture
+changes its height where an episode's objects ask for it. Nothing is simulated but rays, so there are no contacts, joints or
+gravity; y may be up. All geoms belong to the world body: with 24 bodies more a ray took twice as long.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from apps.housekeep.simulator.appearance import (
 from apps.housekeep.simulator.geometry import Rect
 from apps.housekeep.simulator.walls import DOOR_HEIGHT_METRES
 
-POOL = 24  # objects a model has bodies for, at least
+POOL = 24  # objects a model has geoms for, at least
 AWAY = (0.0, -100.0, 0.0)  # where unused and held objects are
 UPRIGHT = (0.5**0.5, -(0.5**0.5), 0.0, 0.0)  # w, x, y, z: a geom's own z axis points up
 TYPES = {
@@ -70,7 +70,6 @@ class _Builder:
 
     def add(
         self,
-        body: mujoco.MjsBody,
         primitive: str,
         centre: Sequence[float],
         half: Sequence[float],
@@ -79,7 +78,7 @@ class _Builder:
         wall: int = -1,
     ) -> None:
         colour, pattern = look
-        body.add_geom(
+        self.spec.worldbody.add_geom(
             type=TYPES[primitive],
             pos=centre,
             quat=UPRIGHT,
@@ -97,14 +96,13 @@ class _Builder:
         """A box of the background over `rect` from `low` to `high`."""
         (x, z), (width, depth) = rect.centre, rect.size
         self.add(
-            self.spec.worldbody, "box", (x, (low + high) / 2, z), (width / 2, (high - low) / 2, depth / 2), look, 0, wall
+            "box", (x, (low + high) / 2, z), (width / 2, (high - low) / 2, depth / 2), look, 0, wall
         )
 
 
 def build(apartment: Apartment, items: int) -> ApartmentModel:
-    """The model of `apartment` with bodies for at least `items` objects."""
+    """The model of `apartment` with geoms for at least `items` objects."""
     builder, pool = _Builder(), max(POOL, items)
-    world = builder.spec.worldbody
     builder.slab(apartment.bounds, -0.1, 0.0, (FLOOR, Pattern.TILES))
     builder.slab(apartment.bounds, apartment.ceiling, apartment.ceiling + 0.1, (CEILING, Pattern.PLAIN))
     for i, wall in enumerate(apartment.walls):
@@ -115,13 +113,12 @@ def build(apartment: Apartment, items: int) -> ApartmentModel:
         look = furniture_look(furniture.category)
         for part in furniture_parts(furniture):
             centre, half = part_box(part, furniture.rect, furniture.bottom, furniture.top)
-            builder.add(world, part[0], centre, half, look, 1 + k)
+            builder.add(part[0], centre, half, look, 1 + k)
     first_item = len(builder.colours)
+    black = ((0.0, 0.0, 0.0), Pattern.PLAIN)
     for n in range(pool):
-        body = world.add_body(mocap=True, pos=AWAY, quat=[1, 0, 0, 0])
-        builder.add(body, "box", (0, 0, 0), (0.3, 0.3, 0.3), ((0.0, 0.0, 0.0), Pattern.PLAIN), 1 + len(apartment.furniture) + n)
-    camera = world.add_body(name="eye", mocap=True)
-    camera.add_camera(name="eye", fovy=90)
+        builder.add("box", AWAY, (0.3, 0.3, 0.3), black, 1 + len(apartment.furniture) + n)
+    builder.spec.worldbody.add_camera(name="eye", fovy=90)
     model = builder.spec.compile()
     data = mujoco.MjData(model)
     mujoco.mj_kinematics(model, data)
@@ -160,8 +157,15 @@ def set_shape(built: ApartmentModel, geom: int, primitive: str, half: Sequence[f
 
 
 def set_item(built: ApartmentModel, n: int, look: ItemLook) -> None:
-    """Gives object `n` its look; its bounds stay inside those the model was compiled with."""
+    """Gives object `n` its look."""
     geom = built.first_item + n
     set_shape(built, geom, look.primitive, look.half)
     built.colours[geom] = look.colour
     built.model.geom_rgba[geom, :3] = look.colour
+
+
+def move_items(built: ApartmentModel, at: NDArray[np.float64]) -> None:
+    """Puts the objects at `at` [object, 3] and the rest of the pool away."""
+    built.model.geom_pos[built.first_item :] = AWAY
+    built.model.geom_pos[built.first_item : built.first_item + len(at)] = at
+    mujoco.mj_kinematics(built.model, built.data)

@@ -116,7 +116,6 @@ class MujocoSimulator:
         for n, look in enumerate(looks):
             set_item(self._scene.built, n, look)
         self._half = np.array([look.half for look in looks]).reshape(-1, 3)
-        self._scene.built.data.mocap_pos[: self._scene.built.pool] = AWAY
         self._rays.items(self._at, self._half)
 
     def _surface_height(self, k: int) -> float:
@@ -234,6 +233,9 @@ class MujocoSimulator:
     def path(self, goal: Sequence[float], start: Sequence[float] | None = None) -> list[tuple[float, float]]:
         begin = (self._x, self._z) if start is None else ground(start)
         return self._scene.walk.path(begin, ground(goal))
+
+    def course(self, goal: Sequence[float]) -> int | None:
+        return self._scene.walk.course(self._x, self._z, self._yaw, ground(goal))
 
     def snap(self, point: Sequence[float]) -> tuple[float, float]:
         return self._scene.walk.snap(*ground(point))

@@ -3,7 +3,8 @@
 The walk grid has 5 cm cells. A cell is blocked when its centre is nearer than the agent's radius to an obstacle or a wall.
 Standing points and the start are facts of the data: where an inferred box covers one (the box of an L-shaped sofa, a chair
 under a table), a disc around the point is free all the same, and if no way leads there, the cells of the cheapest way
-through furniture (or close along a wall, never through it) are freed too: see `freed`. Only cells connected to the start count as walkable.
+through furniture (or close along a wall, never through it) are freed too: see `freed`. Only cells connected to the start
+count as walkable.
 """
 
 import math
@@ -15,15 +16,26 @@ from numpy.typing import NDArray
 
 from apps.housekeep.simulator.apartment import Apartment
 from apps.housekeep.simulator.grid import Grid, steps_graph
-from apps.housekeep.simulator.protocol import AGENT_RADIUS_METRES, CELL_METRES, FORWARD_METRES
+from apps.housekeep.simulator.protocol import AGENT_RADIUS_METRES, CELL_METRES, FORWARD_METRES, TURN_DEGREES
 
 SUBSTEPS = 10  # a forward step is taken in pieces of 2.5 cm, half a cell
 STANDING_DISC = 0.12  # metres around a standing point that are free whatever covers it
 IN_WALL = 0.03  # metres from a wall that nothing frees
 FURNITURE_COST = 20.0  # freeing a cell of furniture costs as much as this many free cells
-NEAR_COST = (1.0, 0.7, 0.4, 0.25, 0.12, 0.06)  # added to the cost of a cell 1, 2, ... cells from the nearest blocked one
+NEAR_COST = (
+    1.0,
+    0.7,
+    0.4,
+    0.25,
+    0.12,
+    0.06,
+)  # added to the cost of a cell 1, 2, ... cells from the nearest blocked one
 ROOM_CELLS = 5  # a straight stretch keeps this far from blocked cells, or as far as the cells that it replaces
 PATHS_KEPT = 20_000
+COURSES_KEPT = 200
+TURN_PENALTY_METRES = 0.012  # a turn must save this much way in the next step: off by 20 degrees costs 0.015
+_HALF_TURN = 180 // TURN_DEGREES
+_TURNS_BY_SIZE = (0, *(sign * n for n in range(1, _HALF_TURN) for sign in (1, -1)), _HALF_TURN)
 
 Corners = list[tuple[float, float]]
 
@@ -48,6 +60,7 @@ class WalkMap:
         self._deep = deep.tolist()  # [row][column] cells to the nearest blocked one; 0: blocked
         self._towards: OrderedDict[int, NDArray[np.int32]] = OrderedDict()
         self._paths: OrderedDict[tuple[int, int], Corners] = OrderedDict()
+        self._lefts: OrderedDict[tuple[int, int], list[list[float]]] = OrderedDict()
         self.cells = self._floor_cells()  # [cell, 2]
 
     def _walkable(self, apartment: Apartment) -> NDArray[np.bool_]:
@@ -94,7 +107,7 @@ class WalkMap:
         start: tuple[float, float],
         goal: tuple[float, float],
     ) -> None:
-        """Frees the cells of the cheapest way through furniture from `start` to `goal`, three cells wide."""
+        """Frees the cells of the cheapest way through furniture from `start` to `goal`, seven cells wide."""
         from scipy.ndimage import binary_dilation
         from scipy.sparse.csgraph import dijkstra
 
@@ -107,7 +120,7 @@ class WalkMap:
         while target >= 0:
             way[rows[target], columns[target]] = True
             target = int(before[target])
-        self.freed |= binary_dilation(way & ~free, np.ones((3, 3), bool)) & possible
+        self.freed |= binary_dilation(way & ~free, np.ones((7, 7), bool)) & possible
 
     def _floor_cells(self) -> NDArray[np.float64]:
         """Centres of the CELL_METRES squares whose middle is walkable."""
@@ -170,6 +183,51 @@ class WalkMap:
             if len(self._paths) > PATHS_KEPT:
                 self._paths.popitem(last=False)
         return [start, *corners, goal]
+
+    def course(self, x: float, z: float, yaw: float, goal: tuple[float, float]) -> int | None:
+        """How many turns to make (left positive) before the next step forward on the way to `goal`; None: no heading
+        leads nearer.
+
+        Every heading that turns can reach is tried with the step that it would really give, collisions and sliding
+        included, and the way that is left from there is looked up; small corrections are not worth a turn.
+        """
+        left = self._left(self.grid.cell(*self.snap(*goal)))
+        here = self._way_left(left, x, z)
+        best, choice = here - 0.1 * FORWARD_METRES, None
+        for turns in _TURNS_BY_SIZE:
+            penalty = TURN_PENALTY_METRES * abs(turns)
+            if choice is not None and best < here - FORWARD_METRES + penalty:
+                break  # further turns would have to gain more than a step
+            nx, nz, _ = self.forward(x, z, yaw + math.radians(TURN_DEGREES) * turns)
+            after = self._way_left(left, nx, nz) + penalty
+            if after < best:
+                best, choice = after, turns
+        return choice
+
+    def _way_left(self, left: list[list[float]], x: float, z: float) -> float:
+        """Metres to go from (x, z), between the four cells around it; a cell that is not walkable counts as its
+        neighbour."""
+        u, v = (x - self.grid.x0) / self.grid.step - 0.5, (z - self.grid.z0) / self.grid.step - 0.5
+        row, column = int(v + 0.5), int(u + 0.5)
+        nearest = left[row][column]
+        r, c = (row if v >= row else row - 1), (column if u >= column else column - 1)
+        dv, du = v - r, u - c
+        around = (left[r][c], left[r][c + 1], left[r + 1][c], left[r + 1][c + 1])
+        a, b, d, e = (w if w < math.inf else nearest for w in around)
+        return (1 - dv) * ((1 - du) * a + du * b) + dv * ((1 - du) * d + du * e)
+
+    def _left(self, goal: tuple[int, int]) -> list[list[float]]:
+        """[row][column] metres of the way to the cell `goal`, infinite where nobody can walk; kept."""
+        left = self._lefts.get(goal)
+        if left is None:
+            from scipy.sparse.csgraph import dijkstra
+
+            field = np.full(self.walkable.shape, np.inf)
+            field[self._rows, self._columns] = dijkstra(self._graph, indices=int(self._node[goal])) * self.grid.step
+            left = self._lefts[goal] = field.tolist()  # lists: single numbers are read from them
+            if len(self._lefts) > COURSES_KEPT:
+                self._lefts.popitem(last=False)
+        return left
 
     def _cells_to(self, source: int, target: int) -> list[tuple[int, int]]:
         """(row, column) of every cell on the way, both ends included."""

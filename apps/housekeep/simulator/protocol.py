@@ -121,6 +121,13 @@ class Simulator(Protocol):
         [] when there is none."""
         ...
 
+    def course(self, goal: Sequence[float]) -> int | None:
+        """How many turns (left positive) to make before the next step forward on a short walk to `goal`.
+
+        None when no step leads nearer: the agent is there, or there is no way.
+        """
+        ...
+
     def snap(self, point: Sequence[float]) -> tuple[float, float]:
         """The walkable (x, z) nearest to `point`."""
         ...

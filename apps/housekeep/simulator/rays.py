@@ -8,9 +8,10 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.housekeep.simulator.camera import TAN, Raster, shade
+from apps.housekeep.simulator.camera import TAN, Materials, Raster, extents, planes, shade
+from apps.housekeep.simulator.mujoco_model import AWAY, move_items
 from apps.housekeep.simulator.protocol import Frame
-from apps.housekeep.simulator.scene import SIGNS, Scene
+from apps.housekeep.simulator.scene import Scene
 
 VISIBLE_METRES = 10.0
 SHOWN, IGNORED = 0, 5  # geom groups
@@ -28,18 +29,21 @@ class Rays:
     def __init__(self, scene: Scene) -> None:
         self._scene, self._built = scene, scene.built
         self._group = self._built.model.geom_group
-        self._clip = np.ones((self._built.model.ngeom + 1, 6), np.float32)
+        geoms = self._built.model.ngeom
+        ones = np.ones((geoms + 1, 3), np.float32)
+        self._materials = Materials(255 * self._built.colours, self._built.patterns, ones.copy(), ones)
 
     def items(self, at: NDArray[np.float64], half: NDArray[np.float64]) -> None:
         """Places the objects: centres and half extents, [object, 3]; one that is AWAY is seen by no ray."""
-        built = self._built
-        built.data.mocap_pos[: len(at)] = at
-        mujoco.mj_kinematics(built.model, built.data)
-        first = built.first_item
-        self._item_geoms = np.arange(first, first + len(at))
-        self._scene.centre[self._item_geoms], self._scene.half[self._item_geoms] = at, half
-        self._scene.corners[self._item_geoms] = at[:, None, :] + SIGNS * half[:, None, :]
+        built, scene = self._built, self._scene
+        move_items(built, at)
+        self._item_geoms = np.arange(built.first_item, built.first_item + len(at))
+        scene.centre[built.first_item :] = AWAY
+        scene.centre[self._item_geoms], scene.half[self._item_geoms] = at, half
         self._item_points = (at[:, None, :] + ITEM_POINTS * half[:, None, :]).reshape(-1, 3)
+        materials = self._materials
+        materials.centre[:-1], materials.half[:-1] = scene.centre, scene.half
+        materials.colours = 255 * built.colours
 
     def _cast(self, eye: NDArray[np.float64], rays: NDArray[np.float64]) -> tuple[NDArray, NDArray, NDArray]:
         """(geom, distance, normal) that each ray [ray, 3] meets among the shown geoms; geom and distance -1: none."""
@@ -75,15 +79,19 @@ class Rays:
             first = len(among) - len(self._item_geoms)
             points = points[among[1 + samples.owner[points]]]
             items = items.reshape(-1, len(ITEM_POINTS), 3)[among[first:]].reshape(-1, 3)
-        static = samples.at[points] - eye
-        facing = np.einsum("ij,ij->i", static, samples.normal[points]) <= 0
-        rays = np.concatenate([static[facing], items - eye])
-        right, up, forward = (rays @ axes.T).T
-        inside = (np.abs(right) <= TAN * forward) & (np.abs(up) <= TAN * forward)
+        rays = np.concatenate([samples.at[points], items]) - eye
+        right, up, ahead = axes @ rays.T
+        reach = TAN * ahead
+        inside = np.flatnonzero((np.abs(right) <= reach) & (np.abs(up) <= reach) & (ahead > 0.01))
+        on_furniture = points[inside[inside < len(points)]]
         rays = rays[inside]
+        facing = np.ones(len(rays), bool)
+        facing[: len(on_furniture)] = (
+            np.einsum("ij,ij->i", rays[: len(on_furniture)], samples.normal[on_furniture]) <= 0
+        )
         length = np.sqrt(np.einsum("ij,ij->i", rays, rays))
-        near = (length < VISIBLE_METRES) & (length > 0.01)
-        rays = rays[near] / length[near, None]
+        keep = facing & (length < VISIBLE_METRES)
+        rays = rays[keep] / length[keep, None]
         if not len(rays):
             return frozenset()
         self._show_in_pyramid(eye, axes)
@@ -96,11 +104,9 @@ class Rays:
         return frozenset(seen.tolist()) - {0}
 
     def _show_in_pyramid(self, eye: NDArray[np.float64], axes: NDArray[np.float64]) -> None:
-        candidates = self._candidates(eye[0], eye[2])
-        corners = (self._scene.corners[candidates] - eye) @ axes.T  # [geom, 8, (right, up, forward)]
-        right, up, reach = corners[..., 0], corners[..., 1], TAN * corners[..., 2]
-        meets = (right < reach).any(axis=1) & (right > -reach).any(axis=1)
-        meets &= (up < reach).any(axis=1) & (up > -reach).any(axis=1)
+        scene, candidates = self._scene, self._candidates(eye[0], eye[2])
+        low, high = extents(scene.centre[candidates] - eye, scene.half[candidates], planes(axes, EDGE_U, EDGE_V))
+        meets = (high[:, 0] > 0) & (low[:, 1] < 0) & (low[:, 2] < 0) & (high[:, 3] > 0) & (high[:, 4] > 0)
         self._show(candidates[meets])
 
     def centre(self, eye: NDArray[np.float64], axes: NDArray[np.float64]) -> tuple[int, float, NDArray[np.float64]]:
@@ -116,26 +122,18 @@ class Rays:
         rays = raster.rays @ axes
         flat = rays.reshape(-1)
         geom, distance, normal = np.empty(len(rays), np.int32), np.empty(len(rays)), np.empty(3 * len(rays))
-        candidates = self._candidates(eye[0], eye[2])
-        tiles = raster.in_tiles((self._scene.corners[candidates] - eye) @ axes.T)
+        scene, candidates = self._scene, self._candidates(eye[0], eye[2])
+        tiles = raster.in_tiles(scene.centre[candidates] - eye, scene.half[candidates], axes)
         for row, column, first, end in raster.tiles():
             self._show(candidates[tiles[row, column]])
             part = slice(first, end), slice(3 * first, 3 * end)
             self._cast_into(eye, flat[part[1]], geom[part[0]], distance[part[0]], normal[part[1]])
-        distance = np.maximum(distance, 0).astype(np.float32)
-        colours = self._shaded(eye, rays.astype(np.float32), geom, distance, normal.reshape(-1, 3).astype(np.float32))
+        near = np.maximum(distance, 0).astype(np.float32)
+        normals = normal.reshape(-1, 3).astype(np.float32)
+        colours = shade(self._materials, geom, eye.astype(np.float32), rays.astype(np.float32), normals, near)
         shape = (raster.height, raster.width)
         return Frame(
             colours[raster.place].reshape(*shape, 3),
             self._built.instances[geom][raster.place].reshape(shape),
-            distance[raster.place].reshape(shape),
+            near[raster.place].reshape(shape),
         )
-
-    def _shaded(
-        self, eye: NDArray, rays: NDArray[np.float32], geom: NDArray, distance: NDArray[np.float32], normal: NDArray
-    ) -> NDArray[np.uint8]:
-        points = rays * distance[:, None] + eye.astype(np.float32)
-        centre = self._scene.centre.astype(np.float32)[geom]
-        half = self._scene.half.astype(np.float32)[geom]
-        built = self._built
-        return shade(built.colours[geom], built.patterns[geom], points, (points - centre) / half, normal, rays, distance)

@@ -14,7 +14,6 @@ from apps.housekeep.simulator.sight import Samples, Sight
 
 SPACING = 0.3  # metres between sample points on a face
 MOST = 4  # sample points along one side of a face
-SIGNS = np.array([(i, j, k) for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)], float)
 UNDERSIDE_METRES = 1.2  # the underside of what hangs higher than this can be seen
 
 
@@ -32,7 +31,6 @@ class Scene:
         self.half = np.array(self.built.model.geom_size)[:, [0, 2, 1]]  # [geom, 3] of boxes: MuJoCo's y is our -z
         for g, (k, part) in enumerate(self.parts, self.first_part):
             self._measure(g, k, part)
-        self.corners = self.centre[:, None, :] + SIGNS * self.half[:, None, :]  # [geom, 8, 3]
         self.samples = self._samples()
         owner = np.full(self.built.model.ngeom, -1, np.int32)
         owner[self.first_part : self.built.first_item] = [k for k, _ in self.parts]
@@ -69,7 +67,6 @@ class Scene:
                 self._measure(g, k, part)
                 set_shape(self.built, g, part[0], self.half[g])
                 self.built.model.geom_pos[g] = self.centre[g]
-                self.corners[g] = self.centre[g] + SIGNS * self.half[g]
         self.samples.at[:] = self.centre[self._sampled] + self._unit * self.half[self._sampled]
 
 

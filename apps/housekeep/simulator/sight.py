@@ -60,7 +60,8 @@ class Sight:
         self._geom_furniture, self._geom_wall = geom_furniture, geom_wall
         self._on_walls, self._wall_of = _wall_points(walls)
         self._lines = [_Lines.of([w for w in walls if w.vertical is side]) for side in (True, False)]
-        self._walls = len(walls)
+        self._walls, self._owners = len(walls), int(max(geom_furniture.max(), 0)) + 2  # nobody's (-1) are the last
+        self._always = (geom_furniture < 0) & (geom_wall < 0)
         self._views: OrderedDict[tuple[int, int], View] = OrderedDict()
 
     def view(self, x: float, z: float) -> View:
@@ -82,14 +83,15 @@ class Sight:
     def _compute(self, x: float, z: float) -> View:
         points = np.flatnonzero(self._unhidden(x, z, self._points, SHORTER, REACH_METRES))
         on_walls = self._unhidden(x, z, self._on_walls, SHORTER, REACH_METRES)
-        furniture_seen = np.isin(self._geom_furniture, self._owner[points])
-        wall_seen = np.isin(self._geom_wall, self._wall_of[on_walls])
-        always = (self._geom_furniture < 0) & (self._geom_wall < 0)
+        furniture_seen, wall_seen = np.zeros(self._owners, bool), np.zeros(self._walls + 1, bool)
+        furniture_seen[self._owner[points]] = True
+        wall_seen[self._wall_of[on_walls]] = True
+        shown = self._always | furniture_seen[self._geom_furniture] | wall_seen[self._geom_wall]
         floor = np.flatnonzero(self._unhidden(x, z, self._floor, 0.0, SIGHT_METRES))
         dx, dz = self._floor[floor, 0] - x, self._floor[floor, 1] - z
         return View(
             points,
-            np.flatnonzero(always | furniture_seen | wall_seen),
+            np.flatnonzero(shown),
             floor,
             np.arctan2(-dx, -dz),
             np.hypot(dx, dz) < NEAR_METRES,
@@ -123,15 +125,17 @@ class _Lines:
         self, across: float, along: float, to_across: NDArray, to_along: NDArray, shorter: float
     ) -> NDArray[np.bool_]:
         """[target] whether one of these walls crosses the way from (across, along), more than 12 cm before its end."""
+        if not len(self.at):
+            return np.zeros(len(to_across), bool)
         step = to_across.astype(np.float32) - np.float32(across)
         step[np.abs(step) < 1e-6] = 1e-6
         run = to_along.astype(np.float32) - np.float32(along)
-        gap = self.at - np.float32(across)
-        share = gap[None, :] / step[:, None]  # [target, wall]
-        meets = np.float32(along) + share * run[:, None]
-        blocks = (share > 0) & (share < 1 - (0.12 / np.maximum(np.abs(step), 0.12))[:, None])
-        blocks &= (meets > self.low + shorter) & (meets < self.high - shorter)
-        return blocks.any(axis=1)
+        share = (self.at - np.float32(across))[:, None] / step  # [wall, target] of the way, where the lines meet
+        meets = np.float32(along) + share * run
+        last = 1 - np.float32(0.12) / np.maximum(np.abs(step), np.float32(0.12))
+        blocks = (share > 0) & (share < last)
+        blocks &= (meets > (self.low + np.float32(shorter))[:, None]) & (meets < (self.high - np.float32(shorter))[:, None])
+        return blocks.any(axis=0)
 
 
 def _wall_points(walls: Sequence[Segment], spacing: float = 0.4) -> tuple[NDArray[np.float64], NDArray[np.intp]]:

@@ -6,7 +6,7 @@ import pytest
 from apps.housekeep.metrics import METRICS, episode_metrics
 from apps.housekeep.simulator.protocol import Action
 from apps.housekeep.task import Task
-from types import SimpleNamespace as Votes
+from apps.housekeep.votes import Votes
 from tests.apps.housekeep.small_home import BOOK, CHEST, MUG, SHELF, TABLE, TOY, home, instance
 from tests.apps.housekeep.test_task import GRAB, SIMULATOR, move, task
 
@@ -116,7 +116,9 @@ def votes() -> Votes:
     ranks[0, 0] = [1, 1, 1, 1, 2, 2, 2, 2, -1, 0]  # mug on the shelf: eight would, at ranks 1 and 2
     ranks[1, 0] = [-1] * 7 + [3] * 3  # mug on the table: three would
     ranks[0, 1] = [1] * 6 + [-1] * 4  # book on the shelf: six would
-    return Votes(ranks=ranks, objects=("mug","book"), places=tuple(f"living_room|{c}" for c in ("shelf", "table", "chest")))
+    places = tuple(f"living_room|{category}" for category in ("shelf", "table", "chest"))
+    places = tuple(f"living_room|{category}" for category in ("shelf", "table", "chest"))
+    return Votes(ranks=ranks, objects=("mug", "book"), places=places)
 
 
 def test_soft_score_is_the_share_of_people_who_would_put_it_there() -> None:

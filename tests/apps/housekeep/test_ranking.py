@@ -3,11 +3,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.housekeep.ranking import average_precision, rank, within_receptacle_auc
+from apps.housekeep.ranking import average_precisions, rank, within_receptacle_auc
 
 
 def ap(relevant, scores):
-    return average_precision(np.array(relevant, bool), np.array(scores, float))
+    """The average precision of one query; None where nothing defines it."""
+    found = average_precisions(np.array(relevant, bool)[:, None], np.array(scores, float)[:, None])
+    return found.item() if len(found) else None
 
 
 def test_average_precision_by_hand():
@@ -24,6 +26,11 @@ def test_equal_scores_are_one_threshold():
 
 def test_without_anything_relevant_there_is_no_average_precision():
     assert ap([0, 0], [1, 2]) is None
+
+
+def test_queries_without_anything_relevant_are_left_out():
+    relevant, scores = np.array([[1, 0, 0], [0, 0, 1]], bool), np.array([[2.0, 2, 2], [1, 1, 1]])
+    np.testing.assert_allclose(average_precisions(relevant, scores), [1, 1 / 2])
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=1, max_size=12), st.randoms())

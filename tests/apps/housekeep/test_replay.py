@@ -94,7 +94,9 @@ def test_the_oldest_decisions_are_forgotten_and_links_stay() -> None:
 
 def test_equal_generators_sample_equally() -> None:
     a, b = (replay([0.0] * 9).sample(32, GAMMA, 2, np.random.default_rng(5)) for _ in range(2))
-    assert np.array_equal(a.chosen.scalars, b.chosen.scalars) and np.array_equal(a.following.offsets, b.following.offsets)
+    assert np.array_equal(a.chosen.scalars, b.chosen.scalars) and np.array_equal(
+        a.following.offsets, b.following.offsets
+    )
 
 
 @settings(deadline=None, max_examples=30)
