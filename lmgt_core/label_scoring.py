@@ -76,11 +76,6 @@ def menu_of(prompt: Prompt) -> Menu:
     return WORDS
 
 
-def label_tokens_cap(menu: Menu) -> int:
-    """Tokens that the longest label may take: one for each character, at the most."""
-    return max(len(form) for forms in menu.values() for form in forms)
-
-
 def verdict_probabilities(log_probs: Sequence[float], menu: Menu) -> tuple[float, float, float]:
     """(good, neutral, bad), summing to 1, from the log-probabilities of all spellings of `menu` in order."""
     scores = np.full(len(MENU), -np.inf)
@@ -125,51 +120,54 @@ class LabelScoringJudge:
     def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:
         """One judgment a prompt; all questions of one menu are scored together."""
         answers: dict[int, Judgment] = {}
-        by_menu: dict[tuple[Verdict, ...], list[int]] = {}
-        written: list[int] = []
+        lengths: dict[int, int] = {}
+        together: dict[tuple[str, ...], list[int]] = {}  # by spellings offered; () for those answered in writing
         for i, prompt in enumerate(prompts):
-            writes = self.mode == "generate" or (self.mode == "auto" and reasons_first(prompt))
-            if reason := self._unanswerable(prompt, writes):
-                answers[i] = Judgment(Verdict.UNREADABLE, reason=reason)
-            elif writes:
-                written.append(i)
-            else:
-                by_menu.setdefault(tuple(sum(menu_of(prompt).values(), ())), []).append(i)  # type: ignore[arg-type]
-        for rows in by_menu.values():
-            answers |= zip(rows, self._score([prompts[i] for i in rows]), strict=True)
-        answers |= zip(written, self._write([prompts[i] for i in written]), strict=True)
+            spellings = () if self._writes(prompt) else _spellings(menu_of(prompt))
+            if prompt.images and not self.model.sees_images:
+                answers[i] = _unanswerable("the question has images, which this model cannot see")
+                continue
+            lengths[i] = self.model.length(prompt)
+            if lengths[i] + (max(map(len, spellings)) if spellings else self.max_tokens) > self.model.context:
+                limit = f"the question has {lengths[i]} tokens; the model reads and writes {self.model.context}"
+                answers[i] = _unanswerable(limit)
+                continue
+            together.setdefault(spellings, []).append(i)
+        for spellings, rows in together.items():
+            ask = self._score if spellings else self._write
+            answers |= zip(rows, ask([prompts[i] for i in rows], [lengths[i] for i in rows]), strict=True)
         return [answers[i] for i in range(len(prompts))]
 
-    def _unanswerable(self, prompt: Prompt, writes: bool) -> str:
-        if prompt.images and not self.model.sees_images:
-            return "the question has images, which this model cannot see"
-        room = self.max_tokens if writes else label_tokens_cap(menu_of(prompt))
-        if (length := self.model.length(prompt)) + room > self.model.context:
-            return f"the question has {length} tokens; the model reads and writes {self.model.context}"
-        return ""
+    def _writes(self, prompt: Prompt) -> bool:
+        return self.mode == "generate" or (self.mode == "auto" and reasons_first(prompt))
 
-    def _score(self, prompts: Sequence[Prompt]) -> list[Judgment]:
+    def _score(self, prompts: Sequence[Prompt], lengths: Sequence[int]) -> list[Judgment]:
         menu = menu_of(prompts[0])
         start = time.perf_counter()
-        log_probs = self.model.score(prompts, [form for forms in menu.values() for form in forms])
+        log_probs = self.model.score(prompts, _spellings(menu))
         seconds = (time.perf_counter() - start) / len(prompts)
         return [
-            scored_judgment(verdict_probabilities(row, menu), menu, Cost(seconds, self.model.length(p), 0))
-            for p, row in zip(prompts, log_probs.tolist(), strict=True)
+            scored_judgment(verdict_probabilities(row, menu), menu, Cost(seconds, length))
+            for row, length in zip(log_probs.tolist(), lengths, strict=True)
         ]
 
-    def _write(self, prompts: Sequence[Prompt]) -> list[Judgment]:
-        if not prompts:
-            return []
+    def _write(self, prompts: Sequence[Prompt], lengths: Sequence[int]) -> list[Judgment]:
         start = time.perf_counter()
         replies = self.model.generate(prompts, self.max_tokens)
         seconds = (time.perf_counter() - start) / len(prompts)
         return [
-            written_judgment(
-                reply.text, Cost(seconds, self.model.length(p), reply.tokens), reply.tokens >= self.max_tokens
-            )
-            for p, reply in zip(prompts, replies, strict=True)
+            written_judgment(reply.text, Cost(seconds, length, reply.tokens), reply.tokens >= self.max_tokens)
+            for reply, length in zip(replies, lengths, strict=True)
         ]
+
+
+def _spellings(menu: Menu) -> tuple[str, ...]:
+    """All spellings of a menu in order; a spelling has at most one token a character."""
+    return tuple(form for forms in menu.values() for form in forms)
+
+
+def _unanswerable(reason: str) -> Judgment:
+    return Judgment(Verdict.UNREADABLE, reason=reason)
 
 
 def written_judgment(reply: str, cost: Cost, cut: bool) -> Judgment:

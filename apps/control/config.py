@@ -23,6 +23,8 @@ class JudgeConfig:
     """Prompt strategy: a template in apps/control/prompts/<task>, or in --prompts."""
     prompts: Path | None = None
     """A folder of your own prompt templates for the task."""
+    documents: Path | None = None
+    """What --strategy retrieval reads: a folder of .txt or .md files (default: apps/control/manuals/<task>)."""
     learning_starts: int | None = None
     """Steps before dqn, sac and td3 begin to learn (default: the reference's)."""
 

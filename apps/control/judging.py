@@ -12,17 +12,36 @@ from apps.control.config import JudgeConfig
 from apps.control.probes import SEED, WHOLE, probe_set
 from apps.control.worlds import World
 from lmgt_core.cache import JudgeCache
+from lmgt_core.description import Description
 from lmgt_core.errors import UserError
 from lmgt_core.gate import SelectiveGate, audit_judge
 from lmgt_core.judge import Judge
 from lmgt_core.judgment import Verdict
-from lmgt_core.prompt import PromptTemplate
+from lmgt_core.prompt import Prompt, PromptTemplate
 from lmgt_core.registry import NONE, JudgeContext, make_judge
 from lmgt_core.shift import make_rule
 from lmgt_core.shifter import RewardShifter
+from lmgt_core.strategies import load_strategy
 
 PROMPTS = Path(__file__).parent / "prompts"
+MANUALS = Path(__file__).parent / "manuals"
 CACHE = "judgments.sqlite"
+
+
+class RememberedTemplate:
+    """A template that renders each question once: a step of training costs a lookup, not a formatting and a hash."""
+
+    def __init__(self, template: PromptTemplate) -> None:
+        self.template = template
+        self.name, self.hash = template.name, template.hash
+        self._known: dict[tuple[str, str], Prompt] = {}
+
+    def render(self, description: Description) -> Prompt:
+        """The prompt for `description`, which has no images."""
+        key = (description.state, description.action)
+        if key not in self._known:
+            self._known[key] = self.template.render(description)
+        return self._known[key]
 
 
 @dataclass(frozen=True)
@@ -31,7 +50,7 @@ class Judging:
 
     task: World
     config: JudgeConfig
-    template: PromptTemplate
+    template: RememberedTemplate
     judge: Judge | None
     audit: dict[str, Any]
     cache: Path
@@ -44,7 +63,7 @@ class Judging:
         if self.config.gate and "thresholds" in self.audit:
             asked = SelectiveGate(asked, {Verdict(v): t for v, t in self.audit["thresholds"].items()})
         rule = make_rule(self.config.rule, self.config.scale, steps)
-        return RewardShifter(self.task.describer, self.template, asked, rule)
+        return RewardShifter(self.task.describer, self.template, asked, rule)  # type: ignore[arg-type]
 
 
 def prompt_folder(task: World, prompts: Path | None) -> Path:
@@ -54,9 +73,10 @@ def prompt_folder(task: World, prompts: Path | None) -> Path:
     return PROMPTS / task.folder if prompts is None else prompts
 
 
-def load_template(task: World, config: JudgeConfig) -> PromptTemplate:
-    """The template of the chosen strategy."""
-    return PromptTemplate.load(prompt_folder(task, config.prompts) / f"{config.strategy}.txt")
+def load_template(task: World, config: JudgeConfig) -> RememberedTemplate:
+    """The template of the chosen strategy; retrieval reads the task's manual or the user's documents."""
+    documents = config.documents or MANUALS / task.folder
+    return RememberedTemplate(load_strategy(prompt_folder(task, config.prompts), config.strategy, documents))
 
 
 def make_context(task: World) -> JudgeContext:
@@ -102,8 +122,8 @@ def headline(name: str, judging: Judging) -> str:
     return line
 
 
-def _audit(task: World, config: JudgeConfig, judge: Judge, template: PromptTemplate, cache: Path) -> dict[str, Any]:
-    probes = probe_set(task, template, prompt_folder(task, config.prompts))
+def _audit(task: World, config: JudgeConfig, judge: Judge, template: RememberedTemplate, cache: Path) -> dict[str, Any]:
+    probes = probe_set(task, template.render, prompt_folder(task, config.prompts))
     cached = JudgeCache(judge, cache) if judge.cacheable else None
     try:
         rng = np.random.default_rng(SEED)

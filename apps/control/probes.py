@@ -1,6 +1,6 @@
 """Labelled questions for audits: states as a learner meets them, all actions in each, labelled by the expert."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from apps.control.worlds import World
 from lmgt_core.audit import Probe, balance_probes
 from lmgt_core.description import Description
 from lmgt_core.judgment import Verdict
-from lmgt_core.prompt import PromptTemplate
+from lmgt_core.prompt import Prompt
 
 PROBES = 600  # at most, unless a task has few questions and is asked whole
 WHOLE = 600  # a task with no more questions is asked whole
@@ -18,8 +18,8 @@ SEED = 20_409  # fixed: every judge and strategy answers the same questions
 RANDOMNESS = 0.5  # share of random actions on the way: learners see more than the expert's own states
 
 
-def probe_set(task: World, template: PromptTemplate, prompts: Path, count: int = PROBES) -> list[Probe]:
-    """The probes, rendered with `template`: as many good as neutral as bad ones where the task has all three.
+def probe_set(task: World, render: Callable[[Description], Prompt], prompts: Path, count: int = PROBES) -> list[Probe]:
+    """The probes, rendered by `render`: as many good as neutral as bad ones where the task has all three.
 
     States that a template in the folder `prompts` mentions (few-shot examples) are left out.
     """
@@ -28,7 +28,7 @@ def probe_set(task: World, template: PromptTemplate, prompts: Path, count: int =
     for description in _questions(task, count):
         if description.state not in shown:
             label = task.expert(description.facts)
-            probes.append(Probe(template.render(description), label, group=description.state))
+            probes.append(Probe(render(description), label, group=description.state))
     labels = {probe.label for probe in probes}
     rng = np.random.default_rng(SEED)
     # A few near ties must not shrink the set to their number: then only good and bad are evened out.

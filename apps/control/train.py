@@ -11,6 +11,7 @@ from typing import Any
 from apps.control.config import ALGORITHMS, TrainConfig
 from apps.control.hyperparameters import OFF_POLICY, TABULAR, impossible
 from apps.control.judging import CACHE, Judging, ask_ahead, headline, load_template, prepare
+from apps.control.learners import load_learners
 from apps.control.worlds import World, world
 from lmgt_core.errors import UserError
 from lmgt_core.progress import progress
@@ -119,7 +120,6 @@ def train_seed(
             return finished
         task = world(config.env)
         judging = prepare(task, config, config.judge, cache_path(config), audit)
-        begun = time.perf_counter()
 
         def record(table: str, row: Mapping[str, Any]) -> None:
             if table == "episodes":
@@ -130,37 +130,44 @@ def train_seed(
                 log.scalar(seed, "evaluation/return", row["return"], int(row["decisions"]))
 
         learn = _learn_tabular if config.algorithm in TABULAR else _learn_deep
-        metrics, stats, content = learn(config, task, seed, judging, record, tick)
+        metrics, stats, seconds, content = learn(config, task, seed, judging, record, tick)
         if keep:
             log.save_checkpoint(seed, content)
-        return {"metrics": metrics, "judge_stats": stats, "seconds": time.perf_counter() - begun}
+        return {"metrics": metrics, "judge_stats": stats, "seconds": seconds}
 
 
-Learned = tuple[Metrics, dict[str, Any] | None, bytes]
+def curve(config: TrainConfig) -> int:
+    """Steps between two evaluations."""
+    return config.evaluate_every or max(config.steps // 10, 1)
+
+
+Learned = tuple[Metrics, dict[str, Any] | None, float, bytes]  # metrics, judge's counts, seconds, agent
 Record = Callable[[str, Mapping[str, Any]], None]
 
 
 def _learn_deep(
     config: TrainConfig, task: World, seed: int, judging: Judging, record: Record, tick: Callable[[int], None]
 ) -> Learned:
+    agents = load_learners()
     import torch
 
-    from apps.control import agents
     from apps.control.judge_ahead import JudgeAhead
     from lmgt_core.shifter import RewardShifter
 
     torch.set_num_threads(1)
+    begun = time.perf_counter()
     shifter: RewardShifter | JudgeAhead | None = None
     if judging.judge is not None:
         make = lambda: judging.make_shifter(config.steps)  # noqa: E731 - to be called in the thread that judges
         shifter = JudgeAhead(make) if config.judge_ahead else make()
-    every = config.evaluate_every or max(config.steps // 10, 1)
+    every = curve(config)
     learner = agents.make_learner(task, config.algorithm, config.steps, seed, shifter, config.learning_starts)
     metrics = agents.train(learner, task, config.steps, every, record, tick)
     learner.get_env().close()
     if isinstance(shifter, JudgeAhead):
         shifter.close()
-    return dict(metrics), shifter.stats.as_dict() if shifter is not None else None, agents.saved(learner)
+    stats = shifter.stats.as_dict() if shifter is not None else None
+    return dict(metrics), stats, time.perf_counter() - begun, agents.saved(learner)
 
 
 def _learn_tabular(
@@ -172,14 +179,17 @@ def _learn_tabular(
 
     from apps.control.tabular import train_tabular
 
+    begun = time.perf_counter()
     shifter = judging.make_shifter(config.steps) if judging.judge is not None else None
-    every = config.evaluate_every or max(config.steps // 10, 1)
+    every = curve(config)
     metrics, table = train_tabular(
         task, config.algorithm, config.steps, seed, shifter, every, config.stop_rule, record, tick
     )
+    seconds = time.perf_counter() - begun
     content = io.BytesIO()
     np.savez_compressed(content, values=table.values)
-    return metrics, shifter.stats.as_dict() if shifter is not None else None, content.getvalue()
+    stats = shifter.stats.as_dict() if shifter is not None else None
+    return metrics, stats, seconds, content.getvalue()
 
 
 def summarise_run(config: TrainConfig, judging: Judging, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -194,7 +204,7 @@ def summarise_run(config: TrainConfig, judging: Judging, results: Sequence[dict[
         "app": "control",
         "env": config.env,
         "algorithm": config.algorithm,
-        "control": "steps",
+        "control": "actions",
         "judge": config.judge,
         "judge_kind": judging.judge.kind.value if judging.judge else "no judge",
         "rule": config.rule,

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from apps.housekeep.features import MAX_PAIRS, PAIR_SCALARS, SCALARS, Observation, Vocabulary
 from apps.housekeep.replay import Batch, Ragged
+from apps.housekeep.skills import Kind
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class RelevanceNetwork(nn.Module):
     def relations(self, objects: Tensor, places: Tensor, pairs: Tensor) -> Tensor:
         """[pair + 1, relation] of pairs [pair, 2] of rows of the words' embeddings, behind a row of zeros for 'none'.
 
-        Words are projected once each, and compared by sums and products of their projections (a low-rank bilinear form).
+        Words are projected once each, and compared by sums and products of projections (a low-rank bilinear form).
         """
         o_sum, o_factor = self.object(objects)[pairs[:, 0]].split(self.hidden_size, dim=1)
         p_sum, p_factor = self.place(places)[pairs[:, 1]].split(self.hidden_size, dim=1)
@@ -115,9 +116,14 @@ class DrrnAgent:
 
     @torch.no_grad()
     def act(self, observation: Observation, epsilon: float, rng: np.random.Generator) -> int:
-        """The index of a candidate: the best one, or with probability `epsilon` a uniform one."""
+        """The index of a candidate: the best one, or with probability `epsilon` a random one.
+
+        A random choice is of a kind first, then of a candidate of that kind: most candidates are places to go to, and
+        among them picks and places, which teach, would hardly ever be tried.
+        """
         if rng.random() < epsilon:
-            return int(rng.integers(len(observation)))
+            kinds = observation.scalars[:, : len(Kind)].argmax(axis=1)
+            return int(rng.choice(np.flatnonzero(kinds == rng.choice(np.unique(kinds)))))
         self.online.eval()
         return int(self.values(self.online, observation).argmax())
 

@@ -91,6 +91,15 @@ class HousekeepBase(gym.Env[Any, Any]):
             self._order = self.np_random.permutation(len(self.episodes)).tolist()
         return self._order.pop()
 
+    def order_state(self) -> Info:
+        """Which episodes come next, for a checkpoint: plain JSON values."""
+        return {"order": list(self._order), "generator": self.np_random.bit_generator.state}
+
+    def load_order_state(self, state: Mapping[str, Any]) -> None:
+        """Takes up what `order_state` gave."""
+        self._order = list(state["order"])
+        self.np_random.bit_generator.state = state["generator"]
+
     def _begin(self) -> None:
         """Gets ready for a new episode."""
 

@@ -85,8 +85,8 @@ def _along_a_corridor(kinds: Sequence[str], rng: np.random.Generator) -> list[Ro
     """Two rows of rooms on either side of a corridor, the living room as the largest."""
     above = len(kinds) // 2
     rows = [["living_room", *kinds[:above]], list(kinds[above:])]
-    width = _metres(rng, 2.9, 3.3) * max(len(row) for row in rows)
-    depths = [_metres(rng, 3.1, 3.5), _metres(rng, 1.4, 1.6), _metres(rng, 3.1, 3.5)]
+    width = _metres(rng, 3.1, 3.5) * max(len(row) for row in rows)
+    depths = [_metres(rng, 3.2, 3.7), _metres(rng, 1.4, 1.6), _metres(rng, 3.2, 3.7)]
     lines = np.round(np.cumsum([0.0, *depths]), 2).tolist()
     rooms = [Room("corridor_0", Rect(0.0, lines[1], width, lines[2]))]
     for row, (z0, z1) in zip(rows, ((lines[0], lines[1]), (lines[2], lines[3])), strict=True):
@@ -101,8 +101,8 @@ def _around_a_living_room(kinds: Sequence[str], rng: np.random.Generator) -> lis
     """A living room over the whole depth, and the other rooms above one another on one or both sides of it."""
     left = 0 if len(kinds) < 4 else 2
     columns = [list(kinds[:left]), ["living_room"], list(kinds[left:])]
-    widths = [_metres(rng, 2.9, 3.3) if left else 0.0, _metres(rng, 3.3, 3.8), _metres(rng, 2.9, 3.3)]
-    depth = _metres(rng, 6.0, 6.6) if left else _metres(rng, 8.2, 8.8)
+    widths = [_metres(rng, 3.1, 3.5) if left else 0.0, _metres(rng, 3.4, 3.9), _metres(rng, 3.1, 3.5)]
+    depth = _metres(rng, 6.4, 7.0) if left else _metres(rng, 8.4, 9.0)
     rooms, x = [], 0.0
     for column, width in zip(columns, widths, strict=True):
         for i, kind in enumerate(column):

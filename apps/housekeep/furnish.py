@@ -42,8 +42,8 @@ KINDS: dict[str, Kind] = {
     "washer": Kind(0.6, 0.6, 0.44, 0.85, "wall"),
 }
 DESK = Kind(1.3, 0.65, 0.43, 0.74, "wall")
-WINDOW = Kind(1.2, 0.1, 1.4, 0.0, "hung")
-DOOR = Kind(1.0, 0.1, 1.0, 0.0, "hung")
+WINDOW = Kind(1.2, 0.14, 1.4, 0.0, "hung")
+DOOR = Kind(0.9, 0.14, 1.0, 0.0, "hung")  # deeper than the wall, so that one sees them
 
 # What a room always has, and what it may have besides.
 ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -59,14 +59,13 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "corridor": (("chest", "shelf"), ("carpet",)),
 }
 EATING = ("table", "chair")  # in the kitchen of a home without a dining room
-RECEPTACLES = (26, 35)  # how many a home has, doors and windows included
-WINDOWS = (1, 4)
+RECEPTACLES = (24, 34)  # how many a home has, its front door and windows included
+WINDOWS = (2, 4)
 
 
 def furnish(plan: FloorPlan, rng: np.random.Generator) -> tuple[list[Piece], tuple[float, float]] | None:
     """(pieces with standing places, start place), all joined by walkable floor; None when something found no room."""
-    pieces = [Piece("door", "", DOOR, door.rect(DOOR.depth / 2)) for door in plan.doorways]
-    pieces += _windows(plan, rng)
+    pieces = _in_outer_walls(plan, rng)
     floor = Floor(plan)
     for room, categories in _wanted(plan, int(rng.integers(*RECEPTACLES, endpoint=True)) - len(pieces), rng):
         for category in categories:
@@ -206,13 +205,15 @@ def _collide(a: Piece, b: Piece) -> bool:
     return True
 
 
-def _windows(plan: FloorPlan, rng: np.random.Generator) -> list[Piece]:
-    """Windows in outer walls, at most one a wall."""
+def _in_outer_walls(plan: FloorPlan, rng: np.random.Generator) -> list[Piece]:
+    """The front door and some windows, at most one thing a wall. Doorways between rooms have no doors: a closed one
+    would hide a room from an agent that can walk in."""
     walls = [side for _, side in plan.outer if side.high - side.low > WINDOW.width + 0.6]
+    categories = ["door"] + ["window"] * int(rng.integers(*WINDOWS, endpoint=True))
     pieces = []
-    for i in rng.permutation(len(walls))[: rng.integers(*WINDOWS, endpoint=True)]:
-        wall = walls[i]
-        along = round(float(rng.uniform(wall.low + 0.3, wall.high - 0.3 - WINDOW.width)), 2)
-        span = Side(wall.vertical, wall.at, along, round(along + WINDOW.width, 2))
-        pieces.append(Piece("window", "", WINDOW, span.rect(WINDOW.depth / 2)))
+    for category, i in zip(categories, rng.permutation(len(walls)), strict=False):
+        kind, wall = (DOOR if category == "door" else WINDOW), walls[i]
+        low = round(float(rng.uniform(wall.low + 0.3, wall.high - 0.3 - kind.width)), 2)
+        span = Side(wall.vertical, wall.at, low, round(low + kind.width, 2))
+        pieces.append(Piece(category, "", kind, span.rect(kind.depth / 2)))
     return pieces

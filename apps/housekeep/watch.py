@@ -5,7 +5,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,9 +21,10 @@ from apps.housekeep.judging import Judging, audit, build, prepare
 from apps.housekeep.metrics import episode_metrics
 from apps.housekeep.places import object_words, receptacle_words
 from apps.housekeep.simulator.mujoco_world import MujocoSimulator
-from apps.housekeep.simulator.protocol import Action
+from apps.housekeep.simulator.protocol import Action, Frame
 from apps.housekeep.skills import Kind, Skill, SkillRunner, candidates, decision_of
 from apps.housekeep.task import Task
+from apps.housekeep.text_observation import captioner_of
 from apps.housekeep.train import CACHE
 from apps.housekeep.watch_map import HomeMap
 from apps.housekeep.watch_screen import STRIP, Judged, Picture, Screen, Status
@@ -128,6 +129,7 @@ class Recorder:
         self.task, self.screen, self.writer, self.tick = task, screen, writer, tick
         assert isinstance(task.simulator, MujocoSimulator)
         self.home = HomeMap(task.simulator, screen.side, STRIP)
+        self.captioner = captioner_of(task.episode)
         self.shifter = judging.shifter
         self.trail: list[tuple[float, float]] = [self._place()]
         self.judged: list[Judged] = []
@@ -179,7 +181,7 @@ class Recorder:
         picture = self.screen.compose(
             frame.rgb,
             self.home.draw(self.task, self.trail, target),
-            self._status(),
+            self._status(self._caption(frame)),
             outlined(frame.semantic, self._instance()),
         )
         for _ in range(times):
@@ -192,7 +194,12 @@ class Recorder:
             return 1 + len(self.task.episode.receptacles) + self.skill.item
         return 1 + self.skill.receptacle
 
-    def _status(self) -> Status:
+    def _caption(self, frame: Frame) -> str:
+        """What the objects captioner says of the frame, or why it cannot."""
+        (caption,) = self.captioner.caption_semantic(frame.semantic[None], frame.depth[None])
+        return caption if isinstance(caption, str) else f"no caption: {caption.reason}"
+
+    def _status(self, caption: str) -> Status:
         task = self.task
         held = "" if task.held is None else object_words(task.episode.items[task.held].category)
         success = episode_metrics(task)["object_success"]
@@ -206,6 +213,7 @@ class Recorder:
             task.right_at_start,
             len(task.right),
             success,
+            caption,
             tuple(self.judged),
         )
 
@@ -232,12 +240,16 @@ def atomic_video(out: Path) -> Iterator[Writer]:
     handle, name = tempfile.mkstemp(suffix=out.suffix, prefix=f".{out.stem}.", dir=out.absolute().parent)
     os.close(handle)
     temporary = Path(name)
+    writer = open_writer(temporary)
     try:
-        writer = open_writer(temporary)
         yield writer
         writer.close()
         temporary.chmod(0o666 & ~_umask())  # mkstemp lets nobody else read it
         os.replace(temporary, out)
+    except BaseException:
+        with suppress(Exception):  # the encoder may be what failed
+            writer.close()
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -16,7 +16,7 @@ BACKGROUND: Colour = (16, 18, 22)
 TEXT: Colour = (240, 240, 238)
 FAINT: Colour = (150, 154, 162)
 SILENT: Colour = (255, 159, 10)
-GAP, HEADER, FOOTER, STRIP = 12, 44, 104, 29  # pixels
+GAP, HEADER, FOOTER, STRIP = 12, 44, 126, 29  # pixels
 SHOWN_JUDGMENTS = 3
 
 
@@ -55,6 +55,7 @@ class Status:
     right_at_start: int
     objects: int
     success: float | None  # the benchmark's object success so far
+    caption: str = ""  # what the objects captioner says of the view
     judged: Sequence[Judged] = ()
 
 
@@ -118,7 +119,10 @@ class Screen:
             x += 42 + canvas.textlength(words, self._small)
 
     def _judge(self, canvas: ImageDraw.ImageDraw, status: Status) -> None:
-        x, y = GAP, HEADER + self.side + 10
+        x, y = GAP, HEADER + self.side + 8
+        sees = f"semantic sensor: {status.caption}" if status.caption else ""
+        canvas.text((x, y), fitted(canvas, sees, self._small, self.side), FAINT, self._small)
+        y += 22
         heading = (
             f"judge: {self.judge}" if status.judged or self.judge == "none" else f"judge: {self.judge} - not asked yet"
         )

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 
 
-class TooLong(Exception):
+class TooLong(httpx2.TransportError):
     """The body is longer than the limit, or took longer than the limit."""
 
 

@@ -5,7 +5,9 @@ quantized with bitsandbytes after loading, on an accelerator or the CPU. No code
 """
 
 import hashlib
+import importlib
 import importlib.util
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +46,7 @@ def make(spec: JudgeSpec, context: JudgeContext) -> Judge:
     for module, package in PACKAGES.items():
         _need(spec, module, package)
     wanted = _wanted(spec)
-    with _load_errors(spec):
+    with _load_errors(spec), _quiet():
         model, id, vision = _load(spec, wanted, rows)
     kind = JudgeKind.VISION_LANGUAGE_MODEL if vision else JudgeKind.LANGUAGE_MODEL
     return LabelScoringJudge(model, id, kind, mode, max_tokens)
@@ -90,6 +92,20 @@ def _load_errors(spec: JudgeSpec) -> Iterator[None]:
         if "memory" in first.lower():
             raise UserError(f"--judge {spec}: not enough memory ({first}); try bits=4, or a smaller model") from None
         raise UserError(f"--judge {spec}: the model cannot be loaded ({first}); name a folder or a hub model") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the library's progress bars, and another's complaints about parts that are not used, off the screen."""
+    logging.getLogger("torchao").setLevel(logging.ERROR)
+    library: Any = importlib.import_module("transformers.utils.logging")
+    bars = library.is_progress_bar_enabled()
+    library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if bars:
+            library.enable_progress_bar()
 
 
 def _load(spec: JudgeSpec, wanted: Wanted, rows: int) -> tuple[Any, str, bool]:

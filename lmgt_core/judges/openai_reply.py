@@ -104,7 +104,7 @@ def server_message(body: Any) -> str:
     """What an error answer says, in one short line; "" where it says nothing."""
     found = body
     for key in ("error", "message"):
-        if isinstance(found, dict):
-            found = found.get(key, "")
+        if isinstance(found, dict) and key in found:
+            found = found[key]
     text = " ".join(str(found).split()) if isinstance(found, str) else ""
     return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 3] + "..."

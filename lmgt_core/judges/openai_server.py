@@ -97,11 +97,12 @@ class OpenAIJudge:
 
     def check(self) -> None:
         """UserError when the server is out of reach or refuses the key; a server without /models is fine."""
+        import httpx2
         import openai
 
         try:
             self._client.with_options(timeout=min(10.0, self.settings.timeout)).models.with_raw_response.list()
-        except openai.APIConnectionError as error:
+        except (openai.APIConnectionError, httpx2.HTTPError) as error:
             reason = self._clean(_cause(error))
             raise UserError(f"--judge openai: {self.settings.url} cannot be reached ({reason}); is it up?") from None
         except openai.APIStatusError as error:
@@ -163,11 +164,12 @@ class OpenAIJudge:
 
     def _send(self, prompt: Prompt, room: int) -> Any:
         """The JSON that the server answered; _Failed for errors on the way, BadReply where it is no JSON."""
+        import httpx2
         import openai
 
         try:
             answer = self._client.chat.completions.with_raw_response.create(**self._body(prompt, room))
-        except openai.APIConnectionError as error:
+        except (openai.APIConnectionError, httpx2.HTTPError) as error:
             raise _Failed(_cause(error)) from None
         except openai.APIStatusError as error:
             status, said = error.status_code, server_message(error.body)

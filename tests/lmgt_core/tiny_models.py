@@ -82,8 +82,8 @@ def save_tiny_llava(folder: Path) -> Path:
         hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=14
     )
     strategy = {"vision_feature_select_strategy": "default"}
-    config = LlavaConfig(vision, tiny_text_config(), image_token_index=SPECIAL.index("<image>"), **strategy)
-    config.image_token_id = SPECIAL.index("<image>")
+    image = SPECIAL.index("<image>")
+    config = LlavaConfig(vision_config=vision, text_config=tiny_text_config(), image_token_id=image, **strategy)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         LlavaForConditionalGeneration(config).save_pretrained(folder)

@@ -1,7 +1,8 @@
 """How furniture and objects look: a few coloured primitives each, recognisable by shape, colour and pattern.
 
-Every part is given in the furniture's own box: fractions of its width (x), height (y) and depth (z). Seats and headboards
-are on the side away from the standing place. Patterns (shelf boards, drawers, window bars) are painted by the camera.
+Every part is given in the furniture's own box: fractions of its width (x), height (y) and depth (z). Seats and
+headboards are on the side away from the standing place. Patterns (shelf boards, drawers, window bars) are painted by
+the camera.
 """
 
 import colorsys
@@ -11,6 +12,7 @@ from enum import IntEnum
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from apps.housekeep.simulator.geometry import Furniture
 
@@ -152,17 +154,20 @@ class ItemLook:
     colour: Colour
 
 
-_ROUND = frozenset("ball baseball softball racquetball orange apple peach pear plum lemon helmet".split())
-_CYLINDER = frozenset(
-    "can cup cups mug bottle jar canister candle vase pitcher teapot bowl lamp lantern bulb pan pot skillet plate saucer oven "
-    "tape ramekin dish lipstick mascara sprinkles cooker holder coaster container".split()
-)
-_FLAT = frozenset("plate saucer skillet tray book pad tablet laptop folder mat coaster cloth towel dvd cd dish lid".split())
-_LONG = frozenset(
-    "fork knife spoon spatula screwdriver wrench hammer marker scissors toothbrush umbrella flashlight pencil crayon dumbbell "
-    "straightener chain cable opener remote".split()
-)
-_SOFT = frozenset("toy toys cushion pillow figure animal hat gloves shoe backpack handbag bag sponge candy rest".split())
+_SHAPE_WORDS = {  # words of object categories
+    "round": "ball baseball softball racquetball orange apple peach pear plum lemon helmet",
+    "cylinder": (
+        "can cup cups mug bottle jar canister candle vase pitcher teapot bowl lamp lantern bulb pan pot skillet plate "
+        "saucer oven tape ramekin dish lipstick mascara sprinkles cooker holder coaster container"
+    ),
+    "flat": "plate saucer skillet tray book pad tablet laptop folder mat coaster cloth towel dvd cd dish lid",
+    "long": (
+        "fork knife spoon spatula screwdriver wrench hammer marker scissors toothbrush umbrella flashlight pencil "
+        "crayon dumbbell straightener chain cable opener remote"
+    ),
+    "soft": "toy toys cushion pillow figure animal hat gloves shoe backpack handbag bag sponge candy rest",
+}
+_WORDS = {shape: frozenset(words.split()) for shape, words in _SHAPE_WORDS.items()}
 HALF_HEIGHTS = (0.03, 0.15)  # metres, the shortest and tallest object's half height
 
 
@@ -172,19 +177,19 @@ def item_look(category: str, half_height: float) -> ItemLook:
     height = min(max(half_height, HALF_HEIGHTS[0]), HALF_HEIGHTS[1])
     width = 0.05 + 0.05 * digest[1] / 255
     colour = _hashed_colour(category, 0.65 + 0.35 * digest[2] / 255, 0.75 + 0.25 * digest[3] / 255)
-    if words & _LONG:
+    if words & _WORDS["long"]:
         return ItemLook("box", (0.035, min(height, 0.05), 0.13), colour)
-    if words & _ROUND:
+    if words & _WORDS["round"]:
         return ItemLook("ellipsoid", (width, height, width), colour)
-    if words & _CYLINDER:
-        width = width + 0.03 if words & _FLAT else width
+    if words & _WORDS["cylinder"]:
+        width = width + 0.03 if words & _WORDS["flat"] else width
         return ItemLook("cylinder", (width, height, width), colour)
-    if words & _SOFT:
+    if words & _WORDS["soft"]:
         return ItemLook("ellipsoid", (width + 0.02, height, width), colour)
     depth = 0.04 + 0.06 * digest[4] / 255
-    return ItemLook("box", (width + (0.03 if words & _FLAT else 0.0), height, depth), colour)
+    return ItemLook("box", (width + (0.03 if words & _WORDS["flat"] else 0.0), height, depth), colour)
 
 
-def rgb(colours: list[Colour]) -> np.ndarray:
+def rgb(colours: list[Colour]) -> NDArray[np.float32]:
     """[n, 3] float32 colours."""
     return np.array(colours, np.float32).reshape(-1, 3)

@@ -35,9 +35,8 @@ class Raster:
 
     def __init__(self, height: int, width: int, tiles: int = 4) -> None:
         self.height, self.width = height, width
-        v, u = np.meshgrid(
-            TAN * (1 - (2 * np.arange(height) + 1) / height), TAN * ((2 * np.arange(width) + 1) / width - 1), indexing="ij"
-        )
+        down, along = (2 * np.arange(height) + 1) / height, (2 * np.arange(width) + 1) / width  # of each pixel's middle
+        v, u = np.meshgrid(TAN * (1 - down), TAN * (along - 1), indexing="ij")
         rows = np.array_split(np.arange(height), min(tiles, height))
         columns = np.array_split(np.arange(width), min(tiles, width))
         self.edges_u = TAN * (2 * np.array([c[0] for c in columns] + [width]) / width - 1)  # left to right
@@ -55,17 +54,22 @@ class Raster:
         for i in range(len(self.bounds) - 1):
             yield i // columns, i % columns, int(self.bounds[i]), int(self.bounds[i + 1])
 
-    def in_tiles(self, centre: NDArray[np.float64], half: NDArray[np.float64], axes: NDArray[np.float64]) -> NDArray:
-        """[tile row, tile column, box] whether a box (centre from the eye, half extents: [box, 3]) may meet the tile."""
+    def in_tiles(
+        self, centre: NDArray[np.float64], half: NDArray[np.float64], axes: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        """[tile row, tile column, box] whether a box (centre from the eye, half extents: [box, 3]) may meet the
+        tile."""
         low, high = extents(centre, half, planes(axes, self.edges_u, self.edges_v))
         columns = len(self.edges_u)
-        across = (high[:, : columns - 1] > 0) & (low[:, 1:columns] < 0)  # right of a tile's left edge, left of its right one
+        across = (high[:, : columns - 1] > 0) & (low[:, 1:columns] < 0)  # right of its left edge, left of its right one
         down = (low[:, columns:-2] < 0) & (high[:, columns + 1 : -1] > 0)
         ahead = high[:, -1:] > 0
         return (down.T[:, None, :] & (across & ahead).T[None, :, :]).astype(bool)
 
 
-def planes(axes: NDArray[np.float64], edges_u: NDArray[np.float64], edges_v: NDArray[np.float64]) -> NDArray[np.float64]:
+def planes(
+    axes: NDArray[np.float64], edges_u: NDArray[np.float64], edges_v: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """[plane, 3] normals: of the planes through the eye and each vertical edge (pointing right), each horizontal edge
     (pointing up), and of the plane across the view (pointing ahead)."""
     right, up, ahead = axes
@@ -109,7 +113,8 @@ def shade(
     brightness /= 1 + distance / FOG_METRES
     brightness[distance <= 0] = 0
     _paint(brightness, materials, geom, eye, rays, normals, distance)
-    return (materials.colours[geom] * brightness[:, None]).astype(np.uint8)
+    colours: NDArray[np.uint8] = (materials.colours[geom] * brightness[:, None]).astype(np.uint8)
+    return colours
 
 
 def _paint(

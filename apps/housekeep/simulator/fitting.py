@@ -1,10 +1,10 @@
 """Furniture heights fitted to an episode: where an object stands is a fact, how tall furniture is was a guess.
 
 1. A receptacle's top is at least LEAST_HALF below the middle of every object on it, so that no object is buried.
-2. A top above the eye comes down until the objects on it can be seen from the receptacle's standing place (the data puts
-   objects on bounding-box tops as high as 2.6 m); such an object seems to float a little.
-3. Other furniture that would hide an object inside its box gives way: a box that reaches over the object's middle is drawn
-   from higher up (a dryer hung over a washer), one that ends near it is drawn lower.
+2. A top above the eye comes down until the objects on it can be seen from the receptacle's standing place (the data
+   puts objects on bounding-box tops as high as 2.6 m); such an object seems to float a little.
+3. Other furniture that would hide an object inside its box gives way: a box that reaches over the object's middle is
+   drawn from higher up (a dryer hung over a washer), one that ends near it is drawn lower.
 
 Fitting only ever shrinks boxes. Where things can be walked and put does not change, except a surface's height.
 """
@@ -21,14 +21,20 @@ from apps.housekeep.simulator.geometry import Furniture, Rect
 LEAST_HALF = HALF_HEIGHTS[0]
 LEAST_HEIGHT = 0.02  # metres that remain of a box
 GAP_METRES = 0.02
-OPEN_BELOW = {"table": 0.88, "coffee_table": 0.88, "chair": 0.4, "office_chair": 0.4}  # share of the height that is open
+OPEN_BELOW = {
+    "table": 0.88,
+    "coffee_table": 0.88,
+    "chair": 0.4,
+    "office_chair": 0.4,
+}  # share of the height that is open
 CORE_METRES = 0.04  # an object's middle part, which must be free
 
 
 def fit(
     apartment: Apartment, at: NDArray[np.float64], on: Sequence[int], eye: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """(bottoms [receptacle], tops [receptacle], half heights [object]) for objects at `at` [object, 3], on receptacles `on`.
+    """(bottoms [receptacle], tops [receptacle], half heights [object]) for objects at `at` [object, 3], on
+    receptacles `on`.
 
     `eye` is the camera's height.
     """

@@ -1,22 +1,24 @@
 """The furniture of an apartment as boxes, inferred from one episode's receptacles.
 
-An episode gives a receptacle's category, its footprint (an axis-aligned rectangle on the floor) and one height y. Nothing
-says how tall it is or whether it stands or hangs, so these rules infer it; they were fitted to the heights at which the
-benchmark's own objects stand, and every one is a guess where the data is silent:
+An episode gives a receptacle's category, its footprint (an axis-aligned rectangle on the floor) and one height y.
+Nothing says how tall it is or whether it stands or hangs, so these rules infer it; they were fitted to the heights at
+which the benchmark's own objects stand, and every one is a guess where the data is silent:
 
 1. Standing furniture has its centre at y, so it reaches from the floor to 2 y. Objects stand lower than that on some
    categories whose box includes a rim, a back or a tap (TOP_SHARE).
-2. Flat things on walls (picture, mirror, window, door, towel rack, television) and top cabinets hang: y is their centre,
-   and their half height follows from the category (HUNG_HALF_HEIGHT).
+2. Flat things on walls (picture, mirror, window, door, towel rack, television) and top cabinets hang: y is their
+   centre, and their half height follows from the category (HUNG_HALF_HEIGHT).
 3. A counter above 0.6 m is a slab at y: a worktop over cabinets that the file lists apart, or a board on a wall.
 4. A shelf above SHELF_HUNG_METRES is a board on a wall; below it a shelf is never taller than y + 1.1 m.
 5. Any other thing above RAISED_METRES stands on something else (a dryer on a washer), and so does a television that is
    said to stand above 0.7 m: y is its centre.
 6. y near zero is the origin of a model that starts at its bottom: a carpet is flat, anything else LOW_TOP_METRES tall.
-7. What reaches above the knee and hangs lower than a standing agent's head is an obstacle: a thing is none when its top is
-   at most STEP_METRES high, when its bottom is above HEAD_METRES, or when it is flat on a wall (window, picture, door...).
+7. What reaches above the knee and hangs lower than a standing agent's head is an obstacle: a thing is none when its
+   top is at most STEP_METRES high, when its bottom is above HEAD_METRES, or when it is flat on a wall (window,
+   picture, door...).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.housekeep.episode import Receptacle
@@ -33,7 +35,15 @@ HUNG_HALF_HEIGHT = {
     "window": 0.6, "mirror": 0.4, "picture": 0.3, "door": 1.0, "towel_rack": 0.15, "wall_mounted_tv": 0.3,
     "wall_clock": 0.15, "top_cabinet": 0.38, "monitor": 0.25, "range_hood": 0.25, "microwave": 0.18,
 }  # fmt: skip
-TOP_SHARE = {"bathtub": 0.8, "coffee_table": 0.86, "table": 0.86, "sofa": 0.88, "chair": 0.93, "bed": 0.92, "sink": 1.04}
+TOP_SHARE = {
+    "bathtub": 0.8,
+    "coffee_table": 0.86,
+    "table": 0.86,
+    "sofa": 0.88,
+    "chair": 0.93,
+    "bed": 0.92,
+    "sink": 1.04,
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,11 @@ class Rect:
     def overlaps(self, other: "Rect") -> bool:
         """Whether the interiors meet."""
         return self.x0 < other.x1 and other.x0 < self.x1 and self.z0 < other.z1 and other.z0 < self.z1
+
+
+def around(rects: Sequence[Rect]) -> Rect:
+    """The smallest rectangle that holds all of `rects`."""
+    return Rect(min(r.x0 for r in rects), min(r.z0 for r in rects), max(r.x1 for r in rects), max(r.z1 for r in rects))
 
 
 @dataclass(frozen=True)
@@ -114,14 +129,14 @@ def furniture_of(receptacle: Receptacle) -> Furniture:
     flat = receptacle.category in FLAT_ON_WALL
     nav = (receptacle.nav_position[0], receptacle.nav_position[2])
     obstacle = not flat and top > STEP_METRES and bottom < HEAD_METRES
-    surface = _surface(rect, nav) if flat else rect
+    surface = strip_before(rect, nav) if flat else rect
     return Furniture(receptacle.category, receptacle.room_id, rect, bottom, top, obstacle, flat, surface, nav)
 
 
 SILL_METRES = 0.25
 
 
-def _surface(rect: Rect, nav: tuple[float, float]) -> Rect:
+def strip_before(rect: Rect, nav: tuple[float, float]) -> Rect:
     """A strip SILL_METRES deep in front of a flat thing, on the side of its standing place."""
     width, depth = rect.size
     if width >= depth:

@@ -66,10 +66,11 @@ class Grid:
 
 
 def steps_graph(free: NDArray[np.bool_], cost: NDArray[np.float64]):  # type: ignore[no-untyped-def]  # scipy has no types
-    """(graph, node): a scipy sparse graph whose edges join neighbouring free cells, and each cell's node (-1: not free).
+    """(graph, node): a scipy sparse graph whose edges join neighbouring free cells, and each cell's node (-1: not
+    free).
 
-    Eight neighbours; a diagonal needs both cells beside it, so that a body does not cut a corner. An edge costs its length
-    in cells times the mean cost of its ends.
+    Eight neighbours; a diagonal needs both cells beside it, so that a body does not cut a corner. An edge costs its
+    length in cells times the mean cost of its ends.
     """
     from scipy.sparse import coo_matrix
 
@@ -79,7 +80,9 @@ def steps_graph(free: NDArray[np.bool_], cost: NDArray[np.float64]):  # type: ig
     for dr, dc in ((0, 1), (1, 0), (1, 1), (1, -1)):
         rows, columns = free.shape
         r0, r1 = slice(0, rows - dr), slice(dr, rows)
-        c0, c1 = (slice(0, columns - dc), slice(dc, columns)) if dc >= 0 else (slice(-dc, columns), slice(0, columns + dc))
+        c0, c1 = (
+            (slice(0, columns - dc), slice(dc, columns)) if dc >= 0 else (slice(-dc, columns), slice(0, columns + dc))
+        )
         joined = free[r0, c0] & free[r1, c1]
         if dr and dc:
             joined &= free[r1, c0] & free[r0, c1]

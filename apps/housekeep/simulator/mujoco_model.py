@@ -1,8 +1,9 @@
 """The apartment as a MuJoCo model, in the episode's own axes (y up).
 
-One model serves every episode of an apartment: objects are a pool of geoms that change type, size and place, and furniture
-changes its height where an episode's objects ask for it. Nothing is simulated but rays, so there are no contacts, joints or
-gravity; y may be up. All geoms belong to the world body: with 24 bodies more a ray took twice as long.
+One model serves every episode of an apartment: objects are a pool of geoms that change type, size and place, and
+furniture changes its height where an episode's objects ask for it. Nothing is simulated but rays, so there are no
+contacts, joints or gravity; y may be up. All geoms belong to the world body: with 24 bodies more a ray took twice as
+long.
 """
 
 from collections.abc import Sequence
@@ -25,8 +26,8 @@ from apps.housekeep.simulator.appearance import (
     furniture_parts,
     rgb,
 )
+from apps.housekeep.simulator.doorways import DOOR_HEIGHT_METRES
 from apps.housekeep.simulator.geometry import Rect
-from apps.housekeep.simulator.walls import DOOR_HEIGHT_METRES
 
 POOL = 24  # objects a model has geoms for, at least
 AWAY = (0.0, -100.0, 0.0)  # where unused and held objects are
@@ -82,7 +83,9 @@ class _Builder:
             type=TYPES[primitive],
             pos=centre,
             quat=UPRIGHT,
-            size=[max(s, 1e-3) if i < 2 or primitive != "cylinder" else 0 for i, s in enumerate(_size(primitive, half))],
+            size=[
+                max(s, 1e-3) if i < 2 or primitive != "cylinder" else 0 for i, s in enumerate(_size(primitive, half))
+            ],
             rgba=[*colour, 1.0],
             contype=0,
             conaffinity=0,
@@ -95,9 +98,7 @@ class _Builder:
     def slab(self, rect: Rect, low: float, high: float, look: tuple[Colour, Pattern], wall: int = -1) -> None:
         """A box of the background over `rect` from `low` to `high`."""
         (x, z), (width, depth) = rect.centre, rect.size
-        self.add(
-            "box", (x, (low + high) / 2, z), (width / 2, (high - low) / 2, depth / 2), look, 0, wall
-        )
+        self.add("box", (x, (low + high) / 2, z), (width / 2, (high - low) / 2, depth / 2), look, 0, wall)
 
 
 def build(apartment: Apartment, items: int) -> ApartmentModel:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from apps.housekeep.episode import Episode
 from apps.housekeep.simulator import camera
-from apps.housekeep.simulator.apartment import Apartment, shape_key
+from apps.housekeep.simulator.apartment import Apartment, ShapeKey, shape_key
 from apps.housekeep.simulator.appearance import item_look
 from apps.housekeep.simulator.fitting import fit
 from apps.housekeep.simulator.mujoco_model import AWAY, POOL, set_item
 from apps.housekeep.simulator.navigation import WalkMap
+from apps.housekeep.simulator.opengl import OpenGLView
 from apps.housekeep.simulator.protocol import (
     CAMERA_METRES,
     LOOK_DEGREES,
@@ -30,6 +31,7 @@ from apps.housekeep.simulator.protocol import (
 from apps.housekeep.simulator.rays import Rays
 from apps.housekeep.simulator.scene import Scene, shape_of
 from apps.housekeep.simulator.surfaces import footprint, free_spot, standing_on
+from lmgt_core.errors import UserError
 
 NOTHING_THERE = "nothing there"  # the crosshair or the name is on no receptacle and no object
 HAND_EMPTY = "hand empty"  # a receptacle, and nothing to put on it
@@ -44,17 +46,23 @@ class MujocoSimulator:
     """Implements `Simulator`; `size` is (height, width) of the frames.
 
     `renderer` is "rays" (no OpenGL: works anywhere) or "opengl" (mujoco.Renderer). Same episode, same actions: same
-    everything. Objects start exactly where the episode says. Their shapes are ours, and as tall as the gap between their
-    centre and the top they stand on allows; furniture that would hide them is drawn smaller for that episode (fitting.py).
+    everything. Objects start exactly where the episode says. Their shapes are ours, and as tall as the gap between
+    their centre and the top they stand on allows; furniture that would hide them is drawn smaller for that episode
+    (fitting.py).
     """
 
     def __init__(
         self, size: tuple[int, int] = (84, 84), renderer: Literal["rays", "opengl"] = "rays", scenes: int = SCENES_KEPT
     ) -> None:
+        if renderer not in ("rays", "opengl"):
+            raise UserError(f"renderer {renderer!r} is not known: use 'rays' or 'opengl'")
+        if min(size) < 1:
+            raise UserError(f"image size {size} is not positive: give (height, width) in pixels")
         self._raster = camera.Raster(*size)
         self._renderer = renderer
-        self._gl = None
-        self._scenes: OrderedDict[tuple, tuple[Scene, Rays]] = OrderedDict()
+        self._gl: OpenGLView | None = None
+        self._gl_scene: Scene | None = None
+        self._scenes: OrderedDict[tuple[ShapeKey, int], tuple[Scene, Rays]] = OrderedDict()
         self._kept = scenes
         self._episode: Episode | None = None
 
@@ -212,8 +220,16 @@ class MujocoSimulator:
 
     def render(self) -> Frame:
         if self._renderer == "opengl":
-            return self._opengl().image(self._scene.built, self._eye, self._axes)
+            return self._opengl().image(self._eye, self._axes)
         return self._rays.image(self._eye, self._axes, self._raster)
+
+    def _opengl(self) -> OpenGLView:
+        """The OpenGL view of the loaded apartment; one is kept, as contexts are dear."""
+        if self._gl is None or self._gl_scene is not self._scene:
+            if self._gl is not None:
+                self._gl.close()
+            self._gl, self._gl_scene = OpenGLView(self._scene.built, self._raster), self._scene
+        return self._gl
 
     def visible(self, among: NDArray[np.bool_] | None = None) -> frozenset[int]:
         if among is not None:
@@ -247,6 +263,9 @@ class MujocoSimulator:
         return self._scene.sight.floor_in_view(self._x, self._z, self._yaw)
 
     def close(self) -> None:
+        if self._gl is not None:
+            self._gl.close()
+            self._gl = None
         self._scenes.clear()
 
 

@@ -1,10 +1,10 @@
 """Where the agent can stand, how it moves, and shortest walkable paths.
 
-The walk grid has 5 cm cells. A cell is blocked when its centre is nearer than the agent's radius to an obstacle or a wall.
-Standing points and the start are facts of the data: where an inferred box covers one (the box of an L-shaped sofa, a chair
-under a table), a disc around the point is free all the same, and if no way leads there, the cells of the cheapest way
-through furniture (or close along a wall, never through it) are freed too: see `freed`. Only cells connected to the start
-count as walkable.
+The walk grid has 5 cm cells. A cell is blocked when its centre is nearer than the agent's radius to an obstacle or a
+wall. Standing points and the start are facts of the data: where an inferred box covers one (the box of an L-shaped
+sofa, a chair under a table), a disc around the point is free all the same, and if no way leads there, the cells of
+the cheapest way through furniture (or close along a wall, never through it) are freed too: see `freed`. Only cells
+connected to the start count as walkable.
 """
 
 import math
@@ -171,7 +171,8 @@ class WalkMap:
         return (self.grid.x0 + u * step, self.grid.z0 + v * step, collided)
 
     def path(self, start: tuple[float, float], goal: tuple[float, float]) -> Corners:
-        """Corner points of a shortest path, both ends included; [] when `goal` or `start` is not near walkable floor."""
+        """Corner points of a shortest path, both ends included; [] when `goal` or `start` is not near walkable
+        floor."""
         start, goal = self.snap(*start), self.snap(*goal)
         source, target = self.grid.cell(*start), self.grid.cell(*goal)
         if source == target:
@@ -288,4 +289,5 @@ def _component(free: NDArray[np.bool_], cell: tuple[int, int]) -> NDArray[np.boo
     from scipy.ndimage import label
 
     labels, _ = label(free)
-    return (labels == labels[cell]) & free
+    component: NDArray[np.bool_] = (labels == labels[cell]) & free
+    return component

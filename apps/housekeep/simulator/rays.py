@@ -19,7 +19,17 @@ GROUPS = np.array([1, 0, 0, 0, 0, 0], np.uint8)
 EDGE_U, EDGE_V = np.array([-TAN, TAN]), np.array([TAN, -TAN])
 # Points of an object at which rays aim, in half extents: inside it, so that a ray there meets it or what hides it.
 ITEM_POINTS = np.array(
-    [(0, 0, 0), (0.7, 0, 0), (-0.7, 0, 0), (0, 0.85, 0), (0, -0.8, 0), (0, 0, 0.7), (0, 0, -0.7), (0.5, 0.5, 0), (-0.5, 0.5, 0)]
+    [
+        (0, 0, 0),
+        (0.7, 0, 0),
+        (-0.7, 0, 0),
+        (0, 0.85, 0),
+        (0, -0.8, 0),
+        (0, 0, 0.7),
+        (0, 0, -0.7),
+        (0.5, 0.5, 0),
+        (-0.5, 0.5, 0),
+    ]
 )
 
 
@@ -45,7 +55,9 @@ class Rays:
         materials.centre[:-1], materials.half[:-1] = scene.centre, scene.half
         materials.colours = 255 * built.colours
 
-    def _cast(self, eye: NDArray[np.float64], rays: NDArray[np.float64]) -> tuple[NDArray, NDArray, NDArray]:
+    def _cast(
+        self, eye: NDArray[np.float64], rays: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
         """(geom, distance, normal) that each ray [ray, 3] meets among the shown geoms; geom and distance -1: none."""
         count = len(rays)
         geom, distance, normal = np.empty(count, np.int32), np.empty(count), np.empty(3 * count)
@@ -53,7 +65,12 @@ class Rays:
         return geom, distance, normal.reshape(-1, 3)
 
     def _cast_into(
-        self, eye: NDArray, rays: NDArray, geom: NDArray, distance: NDArray, normal: NDArray | None
+        self,
+        eye: NDArray[np.float64],
+        rays: NDArray[np.float64],
+        geom: NDArray[np.int32],
+        distance: NDArray[np.float64],
+        normal: NDArray[np.float64] | None,
     ) -> None:
         mujoco.mj_multiRay(
             self._built.model, self._built.data, eye, rays, GROUPS, True, -1, geom, distance, normal, len(geom), 1e10
@@ -110,7 +127,8 @@ class Rays:
         self._show(candidates[meets])
 
     def centre(self, eye: NDArray[np.float64], axes: NDArray[np.float64]) -> tuple[int, float, NDArray[np.float64]]:
-        """(instance, distance, point) under the image's centre; instance 0 and distance 0.0 when the ray meets nothing."""
+        """(instance, distance, point) under the image's centre; instance 0 and distance 0.0 when the ray meets
+        nothing."""
         self._show(self._candidates(eye[0], eye[2]))
         geom, distance, _ = self._cast(eye, axes[2:3])
         if geom[0] < 0:

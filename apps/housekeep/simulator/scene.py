@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.housekeep.episode import Episode
-from apps.housekeep.simulator.apartment import Apartment, apartment_of
+from apps.housekeep.simulator.apartment import Apartment, ShapeKey, apartment_of
 from apps.housekeep.simulator.appearance import Part, furniture_parts
 from apps.housekeep.simulator.mujoco_model import build, part_box, set_shape
 from apps.housekeep.simulator.navigation import WalkMap
@@ -18,7 +18,8 @@ UNDERSIDE_METRES = 1.2  # the underside of what hangs higher than this can be se
 
 
 class Scene:
-    """An apartment made ready for rays. `bottoms` and `tops` [receptacle] are heights now: `shape` fits them to an episode."""
+    """An apartment made ready for rays. `bottoms` and `tops` [receptacle] are heights now: `shape` fits them to an
+    episode."""
 
     def __init__(self, apartment: Apartment, walk: WalkMap, items: int) -> None:
         self.apartment, self.walk = apartment, walk
@@ -70,11 +71,13 @@ class Scene:
         self.samples.at[:] = self.centre[self._sampled] + self._unit * self.half[self._sampled]
 
 
-def face_points(half: NDArray[np.float64], primitive: str, underside: bool) -> tuple[NDArray, NDArray]:
+def face_points(
+    half: NDArray[np.float64], primitive: str, underside: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(points in units of the half extents, outward normals), [point, 3] each, on the faces of a primitive.
 
-    A box gets a grid on every face, its underside only where that can be seen. Round things get points just inside their
-    surface, so that a ray at them hits the thing itself.
+    A box gets a grid on every face, its underside only where that can be seen. Round things get points just inside
+    their surface, so that a ray at them hits the thing itself.
     """
     if primitive != "box":
         directions = np.array([(0, 1, 0), (1, 0, 0), (-1, 0, 0), (0, 0, 1), (0, 0, -1)], float)
@@ -104,11 +107,11 @@ def _spread(length: float) -> NDArray[np.float64]:
     return np.array([0.0]) if count == 1 else np.linspace(-1 + 0.3 / count, 1 - 0.3 / count, count)
 
 
-_SHAPES: OrderedDict[tuple, tuple[Apartment, WalkMap]] = OrderedDict()  # by shape_key; the simulators of a process share them
+_SHAPES: OrderedDict[ShapeKey, tuple[Apartment, WalkMap]] = OrderedDict()  # by shape_key, for all simulators
 SHAPES_KEPT = 64
 
 
-def shape_of(key: tuple, episode: Episode) -> tuple[Apartment, WalkMap]:
+def shape_of(key: ShapeKey, episode: Episode) -> tuple[Apartment, WalkMap]:
     """The apartment and walk map of `episode`, whose shape_key is `key`; inferred once per process."""
     if key not in _SHAPES:
         apartment = apartment_of(episode)

@@ -1,8 +1,8 @@
 """What walls hide: computed once per 10 cm cell of the floor and kept.
 
-Seen from above, a wall hides what lies behind its middle line; furniture hides nothing here (most of it is lower than the
-camera, and rays decide later). For furniture the walls are taken shorter than they are, so that nothing in sight is lost;
-for the floor they are taken as they are.
+Seen from above, a wall hides what lies behind its middle line; furniture hides nothing here (most of it is lower than
+the camera, and rays decide later). For furniture the walls are taken shorter than they are, so that nothing in sight
+is lost; for the floor they are taken as they are.
 """
 
 from collections import OrderedDict
@@ -45,7 +45,8 @@ class Samples:
 class Sight:
     """Views by cell, for one set of walls, sample points and floor cells [cell, (x, z)].
 
-    `geom_furniture` and `geom_wall` [geom] say whose geoms they are (-1: nobody's); a geom of neither is always in view.
+    `geom_furniture` and `geom_wall` [geom] say whose geoms they are (-1: nobody's); a geom of neither is always in
+    view.
     """
 
     def __init__(
@@ -78,7 +79,8 @@ class Sight:
         """Indices of the floor cells in the horizontal field of view."""
         view = self.view(x, z)
         off = np.abs((view.bearing - yaw + np.pi) % (2 * np.pi) - np.pi)
-        return view.floor[(off <= np.radians(FIELD_OF_VIEW_DEGREES / 2)) | view.near]
+        seen: NDArray[np.intp] = view.floor[(off <= np.radians(FIELD_OF_VIEW_DEGREES / 2)) | view.near]
+        return seen
 
     def _compute(self, x: float, z: float) -> View:
         points = np.flatnonzero(self._unhidden(x, z, self._points, SHORTER, REACH_METRES))
@@ -100,7 +102,8 @@ class Sight:
     def _unhidden(
         self, x: float, z: float, targets: NDArray[np.float64], shorter: float, reach: float
     ) -> NDArray[np.bool_]:
-        """[target] whether it is within `reach` metres and no wall lies between; a wall does not hide its own points."""
+        """[target] whether it is within `reach` metres and no wall lies between; a wall does not hide its own
+        points."""
         seen = (targets[:, 0] - x) ** 2 + (targets[:, 1] - z) ** 2 <= reach * reach
         near = np.flatnonzero(seen)
         hidden = self._lines[0].hide(x, z, targets[near, 0], targets[near, 1], shorter)
@@ -122,7 +125,7 @@ class _Lines:
         return _Lines(*(np.array([getattr(w, name) for w in walls], np.float32) for name in ("at", "low", "high")))
 
     def hide(
-        self, across: float, along: float, to_across: NDArray, to_along: NDArray, shorter: float
+        self, across: float, along: float, to_across: NDArray[np.float64], to_along: NDArray[np.float64], shorter: float
     ) -> NDArray[np.bool_]:
         """[target] whether one of these walls crosses the way from (across, along), more than 12 cm before its end."""
         if not len(self.at):
@@ -134,8 +137,10 @@ class _Lines:
         meets = np.float32(along) + share * run
         last = 1 - np.float32(0.12) / np.maximum(np.abs(step), np.float32(0.12))
         blocks = (share > 0) & (share < last)
-        blocks &= (meets > (self.low + np.float32(shorter))[:, None]) & (meets < (self.high - np.float32(shorter))[:, None])
-        return blocks.any(axis=0)
+        low, high = self.low + np.float32(shorter), self.high - np.float32(shorter)
+        blocks &= (meets > low[:, None]) & (meets < high[:, None])
+        hidden: NDArray[np.bool_] = blocks.any(axis=0)
+        return hidden
 
 
 def _wall_points(walls: Sequence[Segment], spacing: float = 0.4) -> tuple[NDArray[np.float64], NDArray[np.intp]]:

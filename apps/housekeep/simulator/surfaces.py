@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from apps.housekeep.simulator.geometry import Furniture, Rect
 
@@ -20,7 +21,8 @@ def free_spot(
 ) -> tuple[float, float] | None:
     """The free (x, z) on `surface` nearest to `wish`; None when nothing of this size fits any more.
 
-    `taken` are other things on the surface; `avoid` are places inside other furniture, used only when nothing else is left.
+    `taken` are other things on the surface; `avoid` are places inside other furniture, used only when nothing else is
+    left.
     """
     spots = _spots(surface, half)
     spots = spots[np.argsort((spots[:, 0] - wish[0]) ** 2 + (spots[:, 1] - wish[1]) ** 2, kind="stable")]
@@ -32,7 +34,7 @@ def free_spot(
     return (float(x), float(z))
 
 
-def _spots(surface: Rect, half: Sequence[float]) -> np.ndarray:
+def _spots(surface: Rect, half: Sequence[float]) -> NDArray[np.float64]:
     """[spot, 2] candidates: a grid that keeps the thing on the surface, or the middle where it is too narrow."""
     axes = []
     for low, high, reach in ((surface.x0, surface.x1, half[0]), (surface.z0, surface.z1, half[2])):
@@ -45,7 +47,9 @@ def _spots(surface: Rect, half: Sequence[float]) -> np.ndarray:
     return np.stack([x.ravel(), z.ravel()], axis=1)
 
 
-def _covered(spots: np.ndarray, half: Sequence[float], rects: Iterable[Rect], share: float) -> np.ndarray:
+def _covered(
+    spots: NDArray[np.float64], half: Sequence[float], rects: Iterable[Rect], share: float
+) -> NDArray[np.bool_]:
     """[spot] whether a thing put there would overlap one of `rects`."""
     out = np.zeros(len(spots), bool)
     x, z = spots[:, 0], spots[:, 1]

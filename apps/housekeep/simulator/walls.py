@@ -1,39 +1,30 @@
-"""Walls, inferred: the apartment's floor is cut into rectangles by lines that part its rooms, and doors are carved.
+"""Walls, inferred: the apartment's floor is cut into rectangles by lines that part its rooms; doorways.py
+cuts the doors.
 
-1. `partition`: the rectangle around everything is cut, again and again, by the axis-aligned line that has whole rooms on
-   both sides (a guillotine partition; a room may reach OVERLAP_METRES over the line, as footprints touch walls). Rooms that
-   no line parts (an open kitchen in a living room) stay one space.
-2. The line is drawn inside the gap between the rooms: where a door, picture or mirror lies, else as far as possible from
-   the standing places, else in the middle.
-3. Sides of a rectangle that look outwards are drawn in to what the rectangle holds (a margin for standing places), or to
-   the window, mirror or picture that hangs just beyond: windows lie on walls. So the hull is rectilinear, not a box.
-4. `carve`: while a standing place can only be reached through a wall, the cheapest way from the start (crossing a wall
-   costs WALL_COST metres, so that doors are shared) tells where the next doorway goes.
+1. `partition`: the rectangle around everything is cut, again and again, by the axis-aligned line that has whole rooms
+   on both sides (a guillotine partition; a room may reach OVERLAP_METRES over the line, as footprints touch walls).
+   Rooms that no line parts (an open kitchen in a living room) stay one space.
+2. The line is drawn inside the gap between the rooms: where a door, picture or mirror lies, else as far as possible
+   from the standing places, else in the middle.
+3. Sides of a rectangle that look outwards are drawn in to what the rectangle holds (a margin for standing places), or
+   to the window, mirror or picture that hangs just beyond: windows lie on walls. So the hull is rectilinear, not a box.
 """
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from apps.housekeep.simulator.geometry import Furniture, Rect
-from apps.housekeep.simulator.grid import Grid, steps_graph
-from apps.housekeep.simulator.protocol import AGENT_RADIUS_METRES
+from apps.housekeep.simulator.geometry import Furniture, Rect, around
 
 WALL_METRES = 0.1  # thickness
-DOOR_METRES = 1.0  # width of a doorway
-DOOR_HEIGHT_METRES = 2.05
+LEAST_BORDER = 1.0  # metres that two spaces share: room for a doorway
 OVERLAP_METRES = 0.25
 FURNITURE_MARGIN = 0.08  # a wall's middle stays this far outside furniture
 STANDING_MARGIN = 0.35  # and this far from a standing place: the agent's radius, half a wall, a grid cell, some room
 BESIDE_METRES = 1.5  # a standing place nearer than this is on the same side of a wall as its furniture
 LEAST_CLEARANCE = 0.07  # of an inner wall's middle from every standing place
-WALL_COST = 8.0  # metres
-CARVE_STEP = 0.1
-TOO_NEAR_METRES = 0.14  # of a wall's side, when looking for ways: the agent's radius less what a 10 cm grid may hide
 
 
 @dataclass(frozen=True)
@@ -67,14 +58,15 @@ Point = tuple[float, float]
 def partition(furniture: Sequence[Furniture], points: Sequence[Point]) -> list[Space]:
     """The rectangles of floor; together they hold all furniture and all standing `points`."""
     solid = [f.rect.grown(FURNITURE_MARGIN) for f in furniture if not f.flat]
-    hull = _around([*solid, *(Rect(*f.rect.centre, *f.rect.centre) for f in furniture if f.flat)], points)
+    hung = [Rect(*f.rect.centre, *f.rect.centre) for f in furniture if f.flat]
+    hull = around([*solid, *hung, *_standing(points)])
     rooms = frozenset(f.room_id for f in furniture if f.room_id)
     return _trimmed(_split(Space(hull, rooms), furniture, points), hull, furniture, points)
 
 
-def _around(rects: Sequence[Rect], points: Sequence[Point]) -> Rect:
-    boxes = [*rects, *(Rect(x, z, x, z).grown(STANDING_MARGIN) for x, z in points)]
-    return Rect(min(b.x0 for b in boxes), min(b.z0 for b in boxes), max(b.x1 for b in boxes), max(b.z1 for b in boxes))
+def _standing(points: Sequence[Point]) -> list[Rect]:
+    """The room that each standing place takes."""
+    return [Rect(x, z, x, z).grown(STANDING_MARGIN) for x, z in points]
 
 
 def _interval(rect: Rect, vertical: bool) -> tuple[float, float]:
@@ -101,7 +93,8 @@ def _gaps(space: Space, furniture: Sequence[Furniture]) -> Iterator[tuple[float,
         extents = []
         for room in sorted(space.rooms):
             own = [f for f in furniture if f.room_id == room]
-            spans = [_interval(f.rect, vertical) for f in own if not f.flat] or [_interval(f.rect, vertical) for f in own]
+            solid = [f for f in own if not f.flat] or own
+            spans = [_interval(f.rect, vertical) for f in solid]
             extents.append((min(s[0] for s in spans), max(s[1] for s in spans), room))
         extents.sort()
         for i in range(1, len(extents)):
@@ -113,7 +106,8 @@ def _gaps(space: Space, furniture: Sequence[Furniture]) -> Iterator[tuple[float,
 def _line(
     rect: Rect, vertical: bool, low: float, high: float, furniture: Sequence[Furniture], points: Sequence[Point]
 ) -> float | None:
-    """Where in the gap [low, high] a wall can stand (rule 2); None where it would part things from their standing places."""
+    """Where in the gap [low, high] a wall can stand (rule 2); None where it would part things from their standing
+    places."""
     across = 0 if vertical else 1
     places = np.array([p[across] for p in points if rect.x0 <= p[0] <= rect.x1 and rect.z0 <= p[1] <= rect.z1])
     own = [f for f in furniture if f.rect.overlaps(rect)]
@@ -135,7 +129,7 @@ def _line(
             near_side = a if f.nav[across] > b else b
             if clearance(near_side) >= STANDING_MARGIN - 0.05 and not parts(near_side):
                 return near_side
-    middle, slack = (low + high) / 2, max((high - low) / 2 - FURNITURE_MARGIN, 0.2)  # a narrow gap: into furniture's backs
+    middle, slack = (low + high) / 2, max((high - low) / 2 - FURNITURE_MARGIN, 0.2)  # narrow: into furniture's backs
     candidates = [float(at) for at in np.linspace(middle - slack, middle + slack, 41)]
     fit = [at for at in candidates if clearance(at) >= LEAST_CLEARANCE and not parts(at)]
     return max(fit, key=lambda at: (round(min(clearance(at), 0.4), 2), -round(abs(at - middle), 3)), default=None)
@@ -147,8 +141,8 @@ def _trimmed(spaces: list[Space], hull: Rect, furniture: Sequence[Furniture], po
     for i, space in enumerate(spaces):
         smaller = replace(space, rect=_drawn_in(space.rect, hull, furniture, points))
         others = [*out[:i], *out[i + 1 :]]
-        was = [_shared(space.rect, o.rect) > DOOR_METRES for o in others]
-        now = [_shared(smaller.rect, o.rect) > DOOR_METRES for o in others]
+        was = [_shared(space.rect, o.rect) > LEAST_BORDER for o in others]
+        now = [_shared(smaller.rect, o.rect) > LEAST_BORDER for o in others]
         if now == was:
             out[i] = smaller
     return out
@@ -159,7 +153,7 @@ def _drawn_in(rect: Rect, hull: Rect, furniture: Sequence[Furniture], points: Se
     held = [f.rect.grown(FURNITURE_MARGIN) for f in furniture if not f.flat and f.rect.overlaps(rect)]
     if not inside and not held:
         return rect
-    tight = _around(held, inside)
+    tight = around([*held, *_standing(inside)])
     on_walls = [f.rect for f in furniture if f.flat]
     sides = {}
     for name, vertical, outwards in (("x0", True, -1), ("x1", True, 1), ("z0", False, -1), ("z1", False, 1)):
@@ -172,7 +166,7 @@ def _drawn_in(rect: Rect, hull: Rect, furniture: Sequence[Furniture], points: Se
             for w in on_walls
             if (w.size[1] > w.size[0]) == vertical and _along(w, rect, vertical)
         ]
-        beyond = [at for at in hung if 0 <= (at - side) * outwards and (edge - at) * outwards > -0.01]
+        beyond = [at for at in hung if (at - side) * outwards >= 0 and (edge - at) * outwards > -0.01]
         sides[name] = max(beyond, key=lambda at: at * outwards) if beyond else side
     return Rect(**sides)
 
@@ -214,126 +208,3 @@ def borders(spaces: Sequence[Space]) -> list[Segment]:
             high = max(high, b)
         merged.append(Segment(vertical, at, low, high))
     return merged
-
-
-def carve(
-    walls: list[Segment], spaces: Sequence[Space], furniture: Sequence[Furniture], start: Point, points: Sequence[Point]
-) -> tuple[list[Segment], list[Segment]]:
-    """(walls with doorways cut out, the doorways), so that every one of `points` can be reached from `start` (rule 4)."""
-    doors: list[Segment] = []
-    grid = Grid.over(_around([s.rect.grown(0.5) for s in spaces], []), CARVE_STEP)
-    inside = grid.near([s.rect for s in spaces], 1e-6)
-    blocked = grid.near([f.rect for f in furniture if f.obstacle], AGENT_RADIUS_METRES)
-    for _ in range(4 * len(walls)):
-        way = _way_through_a_wall(grid, inside, blocked, walls, start, points)
-        if not way:
-            break
-        walls, door = _with_door(walls, *_crossing(walls, way), furniture)
-        doors.append(door)
-    return walls, doors
-
-
-def _way_through_a_wall(
-    grid: Grid,
-    inside: NDArray[np.bool_],
-    blocked: NDArray[np.bool_],
-    walls: Sequence[Segment],
-    start: Point,
-    points: Sequence[Point],
-) -> list[Point]:
-    """The first stretch that comes too near a wall on the cheapest way to the nearest point behind a wall; [] if none."""
-    from scipy.sparse.csgraph import dijkstra
-
-    wall = grid.near([w.rect for w in walls], TOO_NEAR_METRES)
-    doorable = grid.near([s.rect for w in walls for s in _stretches(w, walls)], TOO_NEAR_METRES)
-    per_metre = np.where(doorable, WALL_COST, 6 * WALL_COST) / (2 * TOO_NEAR_METRES + WALL_METRES)
-    cost = np.where(blocked, 12.0, 1.0) + np.where(wall, per_metre, 0.0)
-    graph, node = steps_graph(inside, cost)
-    rows, columns = np.nonzero(inside)
-    clear = np.flatnonzero(~wall[rows, columns])  # nodes; a point beside a wall counts as the clear cell nearest to it
-
-    def place(point: Point) -> int:
-        row, column = grid.cell(*point)
-        return int(clear[np.argmin((rows[clear] - row) ** 2 + (columns[clear] - column) ** 2)])
-
-    source = place(start)
-    length, before = dijkstra(graph, indices=source, return_predecessors=True)
-    for goal in sorted({place(p) for p in points}, key=lambda n: length[n]):
-        way = [goal]
-        while way[-1] != source:
-            way.append(int(before[way[-1]]))
-        near = [bool(wall[rows[n], columns[n]]) for n in reversed(way)]
-        if any(near):
-            first = near.index(True)
-            last = near.index(False, first)
-            stretch = way[::-1][first - 1 : last + 1]
-            return [grid.centre(int(rows[n]), int(columns[n])) for n in stretch]
-    return []
-
-
-def _crossing(walls: Sequence[Segment], way: Sequence[Point]) -> tuple[Segment, float]:
-    """(wall, where along it) that `way` crosses first; the nearest wall where it squeezes past an end."""
-    for a, b in itertools.pairwise(way):
-        for wall in walls:
-            across, along = (0, 1) if wall.vertical else (1, 0)
-            if (a[across] - wall.at) * (b[across] - wall.at) <= 0 and a[across] != b[across]:
-                at = a[along] + (b[along] - a[along]) * (wall.at - a[across]) / (b[across] - a[across])
-                if wall.low <= at <= wall.high:
-                    return wall, at
-    x, z = way[len(way) // 2]
-
-    def away(wall: Segment) -> float:
-        near_x, near_z = wall.rect.nearest(x, z)
-        return float(np.hypot(near_x - x, near_z - z))
-
-    wall = min(walls, key=away)
-    return wall, min(max(z if wall.vertical else x, wall.low), wall.high)
-
-
-def _pieces(wall: Segment, walls: Sequence[Segment]) -> list[Segment]:
-    """The wall cut at the walls that meet it: a doorway never reaches over one of those."""
-    half = WALL_METRES / 2
-    joints = sorted(
-        w.at
-        for w in walls
-        if w.vertical != wall.vertical and w.low - WALL_METRES <= wall.at <= w.high + WALL_METRES and wall.low < w.at < wall.high
-    )
-    ends = [wall.low, *(e for j in joints for e in (j - half, j + half)), wall.high]
-    return [Segment(wall.vertical, wall.at, a, b) for a, b in zip(ends[::2], ends[1::2], strict=True) if b > a]
-
-
-def _stretches(wall: Segment, walls: Sequence[Segment]) -> list[Segment]:
-    """Where along the wall the middle of a whole doorway may be."""
-    half = DOOR_METRES / 2
-    return [
-        Segment(wall.vertical, wall.at, p.low + half, p.high - half)
-        for p in _pieces(wall, walls)
-        if p.high - p.low >= DOOR_METRES
-    ]
-
-
-def _with_door(
-    walls: list[Segment], wall: Segment, along: float, furniture: Sequence[Furniture]
-) -> tuple[list[Segment], Segment]:
-    """`walls` with a doorway in `wall` at `along`, and the doorway."""
-    pieces = _pieces(wall, walls)
-    piece = min(pieces, key=lambda p: max(p.low - along, along - p.high, 0.0))
-    along = _beside_a_door(wall, along, furniture)
-    half = min(DOOR_METRES, piece.high - piece.low) / 2
-    along = min(max(along, piece.low + half), piece.high - half)
-    door = Segment(wall.vertical, wall.at, along - half, along + half)
-    rest = [w for w in walls if w is not wall]
-    for a, b in ((wall.low, door.low), (door.high, wall.high)):
-        if b - a > WALL_METRES:
-            rest.append(Segment(wall.vertical, wall.at, a, b))
-    return rest, door
-
-
-def _beside_a_door(wall: Segment, along: float, furniture: Sequence[Furniture]) -> float:
-    """The middle of a door that lies in this wall within a metre of `along`, else `along`."""
-    for f in furniture:
-        if f.category == "door" and f.rect.overlaps(wall.rect.grown(0.1)):
-            middle = f.rect.centre[1 if wall.vertical else 0]
-            if abs(middle - along) < 1.0:
-                return middle
-    return along

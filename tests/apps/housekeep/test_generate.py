@@ -151,6 +151,7 @@ def test_walls_leave_every_standing_place_reachable(seed: int) -> None:
     home = labels[grid.cell(*start)]
     assert home > 0
     assert all(labels[grid.cell(*p.standing)] == home for p in pieces)
+    assert not any(p.rect.overlaps(door.rect(0.4)) for p in pieces for door in plan.doorways if p.category != "carpet")
     check_rooms(plan)
 
 
