@@ -23,7 +23,7 @@ from apps.housekeep.skills import Kind
 class DrrnConfig:
     """Hyper-parameters; chosen on Pomaria_0 (see the app's README), not on the scenes that results are shown for."""
 
-    gamma: float = 0.9  # per skill
+    gamma: float = 0.95  # per skill
     multi_step: int = 1
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
