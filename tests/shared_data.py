@@ -6,4 +6,6 @@ import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 HOUSEKEEP = SHARED / "housekeep"
-needs_shared = pytest.mark.skipif(not HOUSEKEEP.is_dir(), reason="needs the real Housekeep files in ../shared/housekeep")
+needs_shared = pytest.mark.skipif(
+    not HOUSEKEEP.is_dir(), reason="needs the real Housekeep files in ../shared/housekeep"
+)

@@ -53,13 +53,13 @@ def test_an_unknown_command_names_the_ones_there_are() -> None:
         (["housekeep", "train", "--rule", "sideways", "--out", "OUT"], "sideways"),
         (["housekeep", "train", "--strategy", "telepathy", "--out", "OUT"], "telepathy"),
         (["housekeep", "evaluate", "no-such-run"], "no-such-run"),
-        (["report", "no-such-run", "--out", "OUT"], "no-such-run"),
+        (["report", "no-such-run", "--out", "OUT.html"], "no-such-run"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2_and_leaves_nothing(arguments, named, tmp_path) -> None:
     out = tmp_path / "run"
-    arguments = [str(out) if a == "OUT" else a for a in arguments]
+    arguments = [a.replace("OUT", str(out)) for a in arguments]
     done = subprocess.run([sys.executable, "-m", "apps.cli", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.strip().splitlines()) == 1 and named in done.stderr
-    assert not out.exists()
+    assert not list(tmp_path.iterdir())

@@ -35,6 +35,7 @@ CLASSES: Mapping[str, type[BaseAlgorithm]] = {
     "td3": sb3.TD3,
 }
 ROLLOUT = {"ppo": 2048, "a2c": 5}  # Stable-Baselines3's own n_steps, for references that leave it out
+UPDATES = 4  # of an on-policy learner, at least
 NORMALISER = "observations.json"  # inside the saved file
 Record = Callable[[str, dict[str, Any]], None]  # table, row
 
@@ -69,15 +70,19 @@ def make_learner(
 
 
 def within_budget(algorithm: str, reference: Reference, steps: int) -> tuple[dict[str, Any], int]:
-    """Settings and number of environments; an on-policy rollout that is longer than the budget is cut to it."""
+    """Settings and number of environments; on-policy rollouts are cut so that the budget holds at least UPDATES.
+
+    Without that, PPO would learn nothing from 100 steps: its rollouts are longer, and where one takes the whole budget
+    its learning rate has already fallen to 0.
+    """
     settings = {name: _schedule(value) for name, value in reference.settings.items()}
     if algorithm in OFF_POLICY:
         return settings, reference.n_envs
-    n_envs = min(reference.n_envs, steps)
+    n_envs = min(reference.n_envs, max(1, steps // UPDATES // 2))  # two steps each: PPO needs more than one in all
     n_steps = int(settings.get("n_steps", ROLLOUT[algorithm]))
-    settings["n_steps"] = max(1, min(n_steps, steps // n_envs))
+    settings["n_steps"] = max(1, min(n_steps, steps // UPDATES // n_envs))
     if "batch_size" in settings:
-        settings["batch_size"] = min(settings["batch_size"], n_envs * settings["n_steps"])
+        settings["batch_size"] = max(2, min(settings["batch_size"], n_envs * settings["n_steps"]))
     return settings, n_envs
 
 

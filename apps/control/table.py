@@ -282,7 +282,9 @@ def wide(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         key = (r["env"], r["algorithm"], r["judge"])
         line = lines.setdefault(key, {"env": key[0], "algorithm": key[1], "judge": key[2]})
         line[f"{r['steps']:,} steps"] = IMPOSSIBLE if r["n"] == 0 else _with_interval(r)
-        line["note"] = r["note"]
+    for r in rows:
+        if r["note"]:
+            lines[r["env"], r["algorithm"], r["judge"]]["note"] = r["note"]
     return list(lines.values())
 
 

@@ -16,7 +16,7 @@ class DemoConfig:
 
     out: Path = Path("demo")
     """Where runs, report.html and tidy.mp4 go; an interrupted demo goes on from there."""
-    steps: int = 2000
+    steps: int = 1500
     """Skills that each seed trains for."""
     seeds: tuple[int, ...] = (0, 1, 2)
     workers: int = os.cpu_count() or 1
@@ -39,6 +39,7 @@ def main(config: DemoConfig) -> dict[str, Any]:
                 episodes=BUILTIN_TRAINING,
                 evaluate_episodes=BUILTIN_EVALUATION,
                 evaluate_every=500,
+                evaluate_count=10,
                 steps=config.steps,
                 seeds=config.seeds,
                 out=run,
@@ -51,6 +52,7 @@ def main(config: DemoConfig) -> dict[str, Any]:
         EvaluateConfig(
             policies=tuple(str(run) for run in runs),
             episodes=BUILTIN_EVALUATION,
+            select="0:50",
             workers=config.workers,
             json=config.out / "evaluation.json",
         )

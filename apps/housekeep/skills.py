@@ -146,7 +146,7 @@ class SkillRunner:
         return Outcome(self._reward, self.task.steps - self._start, failure)
 
     def _remember(self, skill: Skill, failure: str, place: tuple[float, float, float]) -> None:
-        """What failed here fails here again: it is no candidate until the agent has gone elsewhere or its hand changed."""
+        """What failed here fails here again: no candidate until the agent has gone elsewhere or its hand changed."""
         memory = self.task.memory
         if math.dist(place, self.task.simulator.pose.position) > ARRIVED_METRES or (
             skill.kind in (Kind.PICK, Kind.PLACE) and not failure

@@ -241,10 +241,11 @@ def test_a_process_serves_the_small_model_and_says_how_to_ask_it(monkeypatch: py
         assert process.stdout is not None
         name = process.stdout.readline().strip().rpartition("--judge ")[2]
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        prompts = [Prompt(SYSTEM, text) for text in ("A mug in the sink?", "A mug on the pillow?")]
-        answers = [make_judge(spec, JudgeContext("test")).judge(prompts) for spec in (name, "smollm2")]  # type: ignore[union-attr]
-        assert [j.verdict for j in answers[0]] == [j.verdict for j in answers[1]]
-        np.testing.assert_allclose(*([j.probabilities for j in a] for a in answers), atol=1e-4)
+        judge = make_judge(name, JudgeContext("test"))
+        assert judge is not None and name.startswith("openai:smollm2@http://127.0.0.1:")
+        (answer,) = judge.judge([Prompt(SYSTEM, "A mug in the sink?")])
+        assert answer.verdict is not Verdict.UNREADABLE and answer.probabilities is not None
+        assert answer.cost.prompt_tokens > 20
     finally:
         process.terminate()
         process.wait(timeout=20)

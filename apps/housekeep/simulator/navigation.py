@@ -30,7 +30,7 @@ NEAR_COST = (
     0.12,
     0.06,
 )  # added to the cost of a cell 1, 2, ... cells from the nearest blocked one
-ROOM_CELLS = 5  # a straight stretch keeps this far from blocked cells, or as far as the cells that it replaces
+ROOM_CELLS = 3  # a straight stretch keeps this far from blocked cells, or as far as the cells that it replaces
 PATHS_KEPT = 20_000
 COURSES_KEPT = 200
 TURN_PENALTY_METRES = 0.012  # a turn must save this much way in the next step: off by 20 degrees costs 0.015

@@ -1,0 +1,259 @@
+"""How fast judging is: `python -m benchmarks.judging` prints judgments a second, and how they compare.
+
+SmolLM2-135M on one thread of this machine, asked the questions of Blackjack. A machine that does other things beside
+this makes all figures smaller, the slow ones most.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the models here are small
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from apps.control.describe import CARTPOLE
+from apps.control.judging import PROMPTS
+from apps.control.worlds import WORLDS
+from lmgt_core.cache import JudgeCache
+from lmgt_core.distill import distill
+from lmgt_core.files import write_json_atomic
+from lmgt_core.judge import Judge
+from lmgt_core.judges.distilled import DistilledJudge, load_student
+from lmgt_core.judges.gguf_file import GgufFile
+from lmgt_core.judges.gguf_llama import llama_shape, load_tokenizer, load_weights
+from lmgt_core.judges.smollm2 import ChatMLTokenizer, best_precision, installed_file, one_thread
+from lmgt_core.label_scoring import LabelScoringJudge
+from lmgt_core.prompt import Prompt
+from lmgt_core.provenance import provenance
+from lmgt_core.registry import JudgeContext, make_judge
+from lmgt_core.shared_prefix import PrefixScorer
+from lmgt_core.shift import Raw
+from lmgt_core.shifter import RewardShifter
+from lmgt_core.strategies import load_strategy
+from lmgt_core.verdict_parser import parse_verdict
+from lmgt_core.wrappers import RewardShift
+
+AIMS = {"batched": 20.0, "distilled": 1_000.0}  # times naive generation
+LOOKUPS = {"memory": 100_000.0, "file": 10_000.0}  # a second
+TRAINING = 1.2  # times the wall time without a judge
+
+
+@dataclass(frozen=True)
+class BenchmarkConfig:
+    """Prints the speed of judging, and what training with a warm cache costs."""
+
+    naive: int = 12
+    """Questions answered by generation, one at a time."""
+    full: int = 16
+    """Questions scored whole, one at a time."""
+    questions: int = 192
+    """Questions scored over a shared prefix."""
+    new_tokens: int = 32
+    """Most tokens that naive generation writes."""
+    training_steps: int = 5_000
+    """Of DQN on CartPole with a warm cache and without a judge; 0 leaves this out."""
+    out: Path | None = None
+    """Writes the figures there as JSON too."""
+
+
+def main(config: BenchmarkConfig) -> None:
+    """Measures, prints, and says which aims are met."""
+    prompts = blackjack_questions()
+    console = Console()
+    with tempfile.TemporaryDirectory() as folder:
+        speeds = dict(model_speeds(config, prompts, console))
+        speeds |= lookup_speeds(prompts, Path(folder))
+        training = training_ratio(config.training_steps, Path(folder)) if config.training_steps else None
+    console.print(table(speeds))
+    if training is not None:
+        with_judge, without = training
+        ratio = with_judge / without
+        console.print(
+            f"DQN on CartPole, {config.training_steps} steps: {without:.1f} s without a judge, {with_judge:.1f} s with a "
+            f"warm cache, {ratio:.2f} times (aim: at most {TRAINING}){mark(ratio <= TRAINING)}"
+        )
+    if config.out is not None:
+        figures = {"per_second": speeds, "training_seconds": training, "from": provenance()}
+        write_json_atomic(config.out, figures)
+
+
+def blackjack_questions() -> list[Prompt]:
+    """All questions that Blackjack asks, in an order drawn once."""
+    world = next(w for name, w in WORLDS.items() if "blackjack" in name.lower())
+    template = load_strategy(PROMPTS / "blackjack", "zero-shot")
+    questions = [template.render(d) for d in world.describer.everything()]  # type: ignore[attr-defined]
+    return [questions[i] for i in np.random.default_rng(0).permutation(len(questions)).tolist()]
+
+
+def per_second(answer: Callable[[Sequence[Prompt]], object], prompts: Sequence[Prompt], once: bool = False) -> float:
+    """Questions answered a second; short work is repeated until the clock means something."""
+    rounds, start = 0, time.perf_counter()
+    while rounds == 0 or (not once and time.perf_counter() - start < 0.5):
+        answer(prompts)
+        rounds += 1
+    return rounds * len(prompts) / (time.perf_counter() - start)
+
+
+def model_speeds(config: BenchmarkConfig, prompts: list[Prompt], console: Console) -> Iterator[tuple[str, float]]:
+    """(way of asking, judgments a second), the slowest first."""
+    judge = make_judge("smollm2", JudgeContext("benchmark"))
+    assert isinstance(judge, LabelScoringJudge)
+    model: Any = judge.model
+    console.print(f"{judge.id}: {model.length(prompts[0])} tokens a question")
+    generate = naive_generation(config.new_tokens)
+    generate(prompts[:1])
+    yield "naive: generate, one at a time", per_second(generate, prompts[: config.naive], once=True)
+
+    def one_by_one(some: Sequence[Prompt]) -> None:
+        for prompt in some:
+            judge.judge([prompt])
+
+    def whole(some: Sequence[Prompt]) -> None:
+        for prompt in some:
+            model.scorer.forget()
+            judge.judge([prompt])
+
+    judge.judge(prompts[:1])
+    yield "full prompt scored, one at a time", per_second(whole, prompts[: config.full], once=True)
+    model.scorer.forget()
+    yield "shared prefix, one at a time", per_second(one_by_one, prompts[: config.full * 2], once=True)
+    for rows in (8, 32):
+        model.scorer = PrefixScorer(model.tokens, rows)
+        some = prompts[: config.questions // (4 if rows == 8 else 1)]
+        yield f"shared prefix, batches of {rows}", per_second(judge.judge, some, once=True)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "student"
+        taught = prompts[: config.questions]
+        report = distill(judge, taught, path, np.random.default_rng(0))
+        student = DistilledJudge(load_student(path))
+        console.print(
+            f"distilled from {report.trained_on} answers: agreement {report.agreement:.2f} on {report.held_out} held "
+            f"out (always the commonest verdict: {report.baseline:.2f}), speaks on {report.coverage:.2f} of them"
+        )
+        yield "distilled", per_second(student.judge, prompts)
+
+
+def naive_generation(new_tokens: int) -> Callable[[Sequence[Prompt]], object]:
+    """What one writes first: the library's model, its generate, a question at a time, the reply parsed."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    file = GgufFile(installed_file())
+    shape = llama_shape(file)
+    weights = load_weights(file, shape, best_precision())
+    vocabulary, hidden = weights["model.embed_tokens.weight"].shape
+    library: Any = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=vocabulary,
+            hidden_size=hidden,
+            intermediate_size=weights["model.layers.0.mlp.up_proj.weight"].shape[0],
+            num_hidden_layers=shape.layers,
+            num_attention_heads=shape.heads,
+            num_key_value_heads=shape.key_heads,
+            rms_norm_eps=shape.epsilon,
+            rope_parameters={"rope_type": "default", "rope_theta": shape.theta},
+            tie_word_embeddings=True,
+            eos_token_id=2,
+            pad_token_id=2,
+        )
+    )
+    library.load_state_dict(weights, strict=False)
+    library.to(best_precision()).eval().tie_weights()
+    chat = ChatMLTokenizer(load_tokenizer(file))
+
+    def answer(prompts: Sequence[Prompt]) -> None:
+        for prompt in prompts:
+            tokens = torch.tensor([chat.question(prompt)])
+            with one_thread():
+                out = library.generate(
+                    tokens, attention_mask=torch.ones_like(tokens), max_new_tokens=new_tokens, do_sample=False
+                )
+            parse_verdict(chat.decode(out[0, tokens.shape[1] :].tolist()))
+
+    return answer
+
+
+def lookup_speeds(prompts: list[Prompt], folder: Path) -> dict[str, float]:
+    """Lookups a second of questions that are known, in memory and in the file."""
+    judge = make_judge("minilm", JudgeContext("benchmark"))
+    assert judge is not None
+    many = list(islice(cycle(prompts), 20_000))
+    with JudgeCache(judge, folder / "cache.sqlite") as cache:
+        cache.judge(prompts)
+
+        def one_by_one(some: Sequence[Prompt]) -> None:
+            for prompt in some:
+                cache.judge([prompt])
+
+        memory, single = per_second(cache.judge, many), per_second(one_by_one, prompts)
+    with JudgeCache(judge, folder / "cache.sqlite", remembered=0) as cache:
+        file = per_second(cache.judge, prompts)
+    return {"cache hit in memory, batched": memory, "cache hit in memory, single": single, "cache hit in SQLite": file}
+
+
+def training_ratio(steps: int, folder: Path) -> tuple[float, float]:
+    """Seconds of training with a judge whose every answer is cached, and without; the same seed, one after the other."""
+    import gymnasium as gym
+    from stable_baselines3 import DQN
+
+    judge = make_judge("minilm", JudgeContext("benchmark"))
+    assert judge is not None
+    template = load_strategy(PROMPTS / "cartpole", "zero-shot")
+
+    def seconds(judged: Judge | None) -> float:
+        env: Any = gym.make("CartPole-v1")
+        if judged is not None:
+            env = RewardShift(env, RewardShifter(CARTPOLE, template, judged, Raw()))
+        agent = DQN("MlpPolicy", env, seed=0, learning_starts=100, train_freq=4, device="cpu")
+        start = time.perf_counter()
+        agent.learn(steps)
+        return time.perf_counter() - start
+
+    seconds(None)  # the first run pays for imports
+    with JudgeCache(judge, folder / "training.sqlite") as cache:
+        seconds(cache)
+    with JudgeCache(judge, folder / "training.sqlite") as cache:
+        warm = seconds(cache)
+        assert cache.stats.misses == 0, "the cache was not warm"
+    return warm, seconds(None)
+
+
+def table(speeds: dict[str, float]) -> Table:
+    """The figures, their ratio to naive generation, and the aims."""
+    naive = next(iter(speeds.values()))
+    shown = Table("way", "judgments / s", "times naive", "aim", title="Speed of judging")
+    for way, speed in speeds.items():
+        shown.add_row(way, f"{speed:,.1f}", f"{speed / naive:,.1f}", aim(way, speed, naive))
+    return shown
+
+
+def aim(way: str, speed: float, naive: float) -> str:
+    """What this way should reach, and whether it does; "" where nothing is aimed at."""
+    if way == "shared prefix, batches of 32":
+        return f"{AIMS['batched']:g} x naive{mark(speed >= AIMS['batched'] * naive)}"
+    if way == "distilled":
+        return f"{AIMS['distilled']:,.0f} x naive{mark(speed >= AIMS['distilled'] * naive)}"
+    if way == "cache hit in memory, batched":
+        return f"{LOOKUPS['memory']:,.0f} / s{mark(speed >= LOOKUPS['memory'])}"
+    if way == "cache hit in SQLite":
+        return f"{LOOKUPS['file']:,.0f} / s{mark(speed >= LOOKUPS['file'])}"
+    return ""
+
+
+def mark(met: bool) -> str:
+    """Whether an aim is met."""
+    return ": met" if met else ": NOT met"
+
+
+if __name__ == "__main__":
+    main(tyro.cli(BenchmarkConfig))
