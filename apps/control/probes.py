@@ -43,7 +43,9 @@ def _questions(task: World, count: int) -> list[Description]:
     if len(everything) <= WHOLE:
         return everything
     found: dict[str, list[Description]] = {}
-    states = count // len(task.actions) * (2 if _has_neutral(everything, task) else 1)  # balancing drops some
+    states = count // len(task.actions)
+    if _has_neutral(everything, task):
+        states += states // 2  # balancing will drop some
     for observation in visited(task, np.random.default_rng(SEED)):
         descriptions = [task.describer(observation, action) for action in task.actions]
         asked = [d for d in descriptions if d is not None]
@@ -57,7 +59,7 @@ def _has_neutral(everything: list[Description], task: World) -> bool:
     return any(task.expert(d.facts) is Verdict.NEUTRAL for d in everything)
 
 
-def visited(task: World, rng: np.random.Generator, steps: int = 20_000) -> Iterator[Any]:
+def visited(task: World, rng: np.random.Generator, steps: int = 5000) -> Iterator[Any]:
     """The observations of `steps` steps of a policy that is half the expert and half random."""
     env = task.make()
     observation, _ = env.reset(seed=int(rng.integers(2**31)))

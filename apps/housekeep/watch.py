@@ -62,6 +62,7 @@ def main(config: WatchConfig) -> dict[str, Any]:
         with atomic_video(config.out) as writer, progress("steps", task.max_steps) as bar:
             recorder = Recorder(task, screen, judging, writer, bar.advance)
             recorder.play(policy)
+        judging.close()
     metrics = episode_metrics(task)
     success = metrics["object_success"]
     said = "undefined" if success is None else f"{success:.2f}"

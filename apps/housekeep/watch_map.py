@@ -94,17 +94,18 @@ class HomeMap:
             half = CELL_METRES / 2 + 0.01
             for (x, z), seen in zip(self.simulator.floor_cells(), task.memory.explored, strict=True):
                 self._box(canvas, Rect(x - half, z - half, x + half, z + half), SEEN if seen else UNSEEN)
-            order = sorted(range(len(task.episode.receptacles)), key=self._height)
+            pieces = self.simulator.apartment.furniture
+            order = sorted(range(len(pieces)), key=lambda k: pieces[k].top)  # higher covers lower
             for k in order:
-                self._box(canvas, self.simulator.apartment.furniture[k].rect, self._colour(task, k), WALL)
+                if not pieces[k].flat:
+                    self._box(canvas, pieces[k].rect, self._colour(task, k), WALL)
             for wall in self.simulator.apartment.walls:
                 self._box(canvas, wall.rect, WALL)
+            for k in order:
+                if pieces[k].flat:  # it hangs on a wall
+                    self._box(canvas, pieces[k].rect, self._colour(task, k))
             self._base = (key, image.reduce(2))
         return self._base[1]
-
-    def _height(self, k: int) -> float:
-        """What is higher covers what is lower."""
-        return self.simulator.apartment.furniture[k].top
 
     def _colour(self, task: Task, k: int) -> Colour:
         """A receptacle's own colour, dimmed while the agent does not know it."""

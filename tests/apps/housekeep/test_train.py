@@ -1,0 +1,154 @@
+"""Training end to end on the built-in homes: what a run directory holds, neutral equals none, kills lose nothing."""
+
+import csv
+import io
+import json
+import multiprocessing
+import os
+import random
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from apps.housekeep import train
+from apps.housekeep.config import TrainConfig
+from lmgt_core.errors import UserError
+from lmgt_core.run_log import RunLog
+
+TINY = TrainConfig(
+    judge="none",
+    episodes=("builtin:train",),
+    select="0:3",
+    evaluate_count=1,
+    evaluate_every=30,
+    checkpoint_every=10,
+    steps=70,
+    seeds=(0,),
+)
+
+
+def run(out: Path, **changes: Any) -> dict[str, Any]:
+    return train.main(replace(TINY, out=out, **changes))
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a table, without what was measured by a clock."""
+    with path.open(newline="") as file:
+        return [{k: v for k, v in row.items() if not k.endswith("_seconds")} for row in csv.DictReader(file)]
+
+
+def weights(run_path: Path, seed: int = 0) -> dict[str, torch.Tensor]:
+    content = RunLog.open(run_path).load_checkpoint(seed)
+    assert content is not None
+    return torch.load(io.BytesIO(content), weights_only=True)["agent"]["online"]
+
+
+@pytest.fixture(scope="module")
+def none_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "none"
+    run(out)
+    return out
+
+
+def same_training(a: Path, b: Path) -> None:
+    for table in ("episodes.csv", "evaluations.csv"):
+        assert rows(a / table) == rows(b / table)
+    ours, theirs = weights(a), weights(b)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_neutral_judge_changes_not_one_bit(none_run: Path, tmp_path: Path) -> None:
+    run(tmp_path / "neutral", judge="neutral")
+    same_training(none_run, tmp_path / "neutral")
+
+
+def test_an_oracle_does_change_the_training(none_run: Path, tmp_path: Path) -> None:
+    summary = run(tmp_path / "oracle", judge="oracle")
+    assert summary["judge_stats"]["judgments"] > 0
+    assert rows(tmp_path / "oracle" / "episodes.csv") != rows(none_run / "episodes.csv")
+
+
+def test_the_summary_has_what_the_contract_promises(none_run: Path) -> None:
+    summary = json.loads((none_run / "summary.json").read_text())
+    for name in ("app", "env", "algorithm", "control", "judge", "rule", "seeds", "steps", "metrics", "audit"):
+        assert name in summary
+    assert set(summary["judge_stats"]) >= {"judgments", "cache_hits", "unreadable", "abstained", "seconds"}
+    assert set(summary["metrics"]["object_success"]) == {"mean", "iqm", "ci95", "n"}
+
+
+def test_the_return_that_users_read_carries_no_shift(tmp_path: Path) -> None:
+    run(tmp_path / "run", judge="oracle", scale=100.0)
+    played = rows(tmp_path / "run" / "episodes.csv")
+    assert any(float(row["shift"]) != 0 for row in played)
+    assert all(abs(float(row["return"])) <= 10 for row in played)  # at most ten objects an episode
+
+
+def test_a_silent_judge_is_announced_and_never_shifts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    summary = run(tmp_path / "run", judge="noisy-oracle:0.5")
+    assert summary["audit"]["silent"] is True
+    assert "SILENT" in capsys.readouterr().out.splitlines()[0]
+    assert all(float(row["shift"]) == 0 for row in rows(tmp_path / "run" / "episodes.csv"))
+
+
+def test_no_gate_lets_the_same_judge_speak_and_is_recorded(tmp_path: Path) -> None:
+    summary = run(tmp_path / "run", judge="noisy-oracle:0.5", gate=False)
+    assert summary["audit"]["gated"] is False
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["settings"]["gate"] is False
+    assert any(float(row["shift"]) != 0 for row in rows(tmp_path / "run" / "episodes.csv"))
+
+
+def test_seeds_in_parallel_give_the_numbers_of_seeds_in_turn(tmp_path: Path) -> None:
+    run(tmp_path / "turn", seeds=(0, 1), steps=30)
+    run(tmp_path / "parallel", seeds=(0, 1), steps=30, workers=2)
+    assert rows(tmp_path / "turn" / "episodes.csv") == rows(tmp_path / "parallel" / "episodes.csv")
+
+
+def test_twenty_kills_lose_nothing_that_was_reported(none_run: Path, tmp_path: Path) -> None:
+    """kill -9 at random moments; every row on the disk stays, and the end equals the run that was never killed."""
+    chance, kills, lives = random.Random(3), 0, 0
+    while kills < 20:
+        out, seen = tmp_path / f"run_{lives}", 0
+        lives += 1
+        while kills < 20 and not (out / "summary.json").exists():
+            child = multiprocessing.get_context("fork").Process(
+                target=run, args=(out,), kwargs={"resume": (out / "config.json").exists()}
+            )
+            child.start()
+            child.join(chance.uniform(0.05, 0.8))
+            if child.is_alive():
+                os.kill(child.pid or 0, signal.SIGKILL)
+                child.join()
+                kills += 1
+            reported = len(RunLog.open(out).rows("episodes")) if (out / "config.json").exists() else 0
+            assert reported >= seen
+            seen = reported
+        run(out, resume=(out / "config.json").exists())
+        same_training(none_run, out)
+
+
+@pytest.mark.parametrize(
+    ("changes", "flag"),
+    [
+        ({"steps": 0}, "--steps"),
+        ({"seeds": ()}, "--seeds"),
+        ({"seeds": (1, 1)}, "--seeds"),
+        ({"algorithm": "dqn"}, "--algorithm"),
+        ({"min_precision": 1.5}, "--min-precision"),
+        ({"votes": Path("votes.npy")}, "--splits"),
+        ({"rule": "louder"}, "louder"),
+        ({"scale": float("nan")}, "--scale"),
+    ],
+)
+def test_a_mistake_names_its_flag_and_writes_nothing(changes: dict[str, Any], flag: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=flag):
+        run(tmp_path / "run", **changes)
+    assert not (tmp_path / "run").exists()
+
+
+def test_resuming_with_other_settings_names_the_first_that_differs(none_run: Path) -> None:
+    with pytest.raises(UserError, match=r"settings\.judge"):
+        run(none_run, judge="oracle", resume=True)
