@@ -2,7 +2,7 @@
 
 Importing this module registers both; `gymnasium.make("apps.housekeep.env:lmgt/Housekeep-v0")` does it in one go.
 Rewards are the task's, without any shift: wrap the environment in `lmgt_core.wrappers.RewardShift` with the describer
-given here. At an episode's end `info["metrics"]` holds the benchmark's metrics that are defined for it.
+of describe_arrays.py. At an episode's end `info["metrics"]` holds the benchmark's metrics that are defined for it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,23 +14,22 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from apps.housekeep.describe import Decision, describe
+from apps.housekeep.describe import Decision
+from apps.housekeep.describe_arrays import KINDS
 from apps.housekeep.episode import Episode
 from apps.housekeep.episodes import BUILTIN, load_many
 from apps.housekeep.features import MAX_PAIRS, SCALARS, Vocabulary, observe
 from apps.housekeep.metrics import episode_metrics
-from apps.housekeep.places import split_place
+from apps.housekeep.places import place_name
 from apps.housekeep.simulator.protocol import Action, Frame, Simulator
-from apps.housekeep.skills import Kind, SkillRunner, candidates
+from apps.housekeep.skills import SkillRunner, candidates
 from apps.housekeep.task import MAX_STEPS, Reward, Task
 from apps.housekeep.text_observation import SECTIONS, Encoder, TextEncoding, captioner_of, decision_ahead, seen_text
 from apps.housekeep.words import skill_words
-from lmgt_core.description import Description
 from lmgt_core.errors import UserError
 
 MAX_CANDIDATES = 160  # look, explore, going to each receptacle, and the longer of: objects to pick, places to put
 STACKED = 3  # frames
-KINDS = ("", "pick", "place")  # of what GRAB_RELEASE would do
 NOT_A_CANDIDATE = "not a candidate"
 Info = dict[str, Any]
 Array = NDArray[Any]
@@ -189,7 +188,7 @@ class HousekeepEnv(HousekeepBase):
     def _numbers(self, decision: Decision | None) -> Array:
         if decision is None:
             return np.zeros(3, np.int64)
-        place = self.vocabulary.place_index[f"{decision.room}|{decision.receptacle}"]
+        place = self.vocabulary.place_index[place_name(decision.receptacle, decision.room)]
         return np.array([KINDS.index(decision.kind), 1 + self.vocabulary.object_index[decision.object], 1 + place])
 
     def _act(self, action: int) -> tuple[float, str]:
@@ -249,42 +248,6 @@ class HousekeepSkillsEnv(HousekeepBase):
             return self.task.step(Action.TURN_LEFT)[0], NOT_A_CANDIDATE
         outcome = self._runner.run(self.candidates[action])
         return outcome.reward, outcome.failure
-
-
-class PrimitiveDescriber:
-    """Describer of `HousekeepEnv`: a GRAB_RELEASE that would pick or place, from the observation's `ahead`."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self.vocabulary = vocabulary
-
-    def __call__(self, observation: Mapping[str, Any], action: Any) -> Description | None:
-        """The words of the pick or place; None for every other action."""
-        kind, thing, place = (int(number) for number in observation["ahead"])
-        if int(action) != Action.GRAB_RELEASE or not kind:
-            return None
-        return _describe(self.vocabulary, KINDS[kind], thing - 1, place - 1)
-
-
-class SkillsDescriber:
-    """Describer of `HousekeepSkillsEnv`: picks and places, from the chosen candidate's features."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self.vocabulary = vocabulary
-
-    def __call__(self, observation: Mapping[str, Any], action: Any) -> Description | None:
-        """The words of the pick or place; None for every other skill, and for an action outside the mask."""
-        if not observation["mask"][int(action)]:
-            return None
-        kind = Kind(int(observation["scalars"][int(action), : len(Kind)].argmax()))
-        if kind not in (Kind.PICK, Kind.PLACE):
-            return None
-        thing, place = (int(number) for number in observation["pairs"][int(action), 0])
-        return _describe(self.vocabulary, kind.name.lower(), thing, place)
-
-
-def _describe(vocabulary: Vocabulary, kind: str, thing: int, place: int) -> Description:
-    receptacle, room = split_place(vocabulary.places[place])
-    return describe(Decision(kind, vocabulary.objects[thing], receptacle, room))
 
 
 def _load(episodes: str | Path | Sequence[str | Path | Episode], select: str | None) -> list[Episode]:

@@ -18,7 +18,6 @@ class Receptacle:
     rotation: tuple[float, float, float, float]  # quaternion x, y, z, w
     nav_position: tuple[float, float, float]  # a standing place from which it is reachable
     footprint: tuple[float, float, float, float]  # x_min, z_min, dx, dz of its axis-aligned box in the ground plane
-    shelves: tuple[dict, ...]  # the file's free and occupied strips, as written
 
     @property
     def room(self) -> str:

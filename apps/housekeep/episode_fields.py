@@ -95,7 +95,6 @@ def _read_receptacles(
             rotation=_four(rotations[k]),
             nav_position=_three(standing[k]),
             footprint=_four(footprints[k]),
-            shelves=(),  # the packers' strips say where one episode's objects lie; they are no part of the furniture
         )
         for k in range(count)
     )

@@ -1,9 +1,7 @@
 """Training on the six primitive actions with Stable-Baselines3's DQN and PPO, from pixels and text.
 
 A killed run that is resumed ends with the same numbers as one that was not killed. Checkpoints are taken between two
-rollouts and hold weights, optimiser, replay memory and every random generator (Stable-Baselines3 draws from numpy's
-global one); the world is brought back by playing the episode's actions again, which is exact because it is
-deterministic. They are tensors and JSON, not Stable-Baselines3's own pickles, so loading one runs no code from it.
+rollouts; the world is brought back by playing the episode's actions again, which is exact because it is deterministic.
 """
 
 import contextlib
@@ -20,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 import numpy as np
 
+from apps.housekeep.algorithm_state import algorithm_state, load_algorithm_state
 from apps.housekeep.config import TrainConfig
-from apps.housekeep.env import HousekeepEnv, PrimitiveDescriber
+from apps.housekeep.describe_arrays import PrimitiveDescriber
+from apps.housekeep.env import HousekeepEnv
 from apps.housekeep.episode import Episode
 from apps.housekeep.features import Vocabulary
 from apps.housekeep.judging import Judging
@@ -38,15 +38,6 @@ if TYPE_CHECKING:
     from stable_baselines3.common.vec_env import DummyVecEnv
 
 Numbers = dict[str, float | None]
-COUNTERS = (
-    "num_timesteps",
-    "_n_updates",
-    "_episode_num",
-    "_current_progress_remaining",
-    "_n_calls",
-    "exploration_rate",
-)
-COLUMNS = ("actions", "rewards", "dones", "timeouts")  # of the replay memory, beside the observations
 
 
 @dataclass(frozen=True)
@@ -245,47 +236,20 @@ class PrimitiveTrainer:
         import torch
 
         self.saved = self.model.num_timesteps
-        numbers = {
-            "counters": {name: getattr(self.model, name) for name in COUNTERS if hasattr(self.model, name)},
-            "saved": self.saved,
-            "evaluated": self.evaluated,
-            "last": self.last,
-            "world": self.env.state(),
-            "numpy": _numpy_state(),
-            "actions": self.model.action_space.np_random.bit_generator.state,
-        }
+        own = {"saved": self.saved, "evaluated": self.evaluated, "last": self.last, "world": self.env.state()}
         content = io.BytesIO()
-        torch.save(
-            {
-                "numbers": json.dumps(numbers),
-                "policy": self.model.policy.state_dict(),
-                "optimizer": self.model.policy.optimizer.state_dict(),
-                "torch": torch.random.get_rng_state(),
-                "starts": torch.from_numpy(np.array(self.model._last_episode_starts)),
-                "replay": _replay_state(self.model),
-            },
-            content,
-        )
+        torch.save({"trainer": json.dumps(own), "algorithm": algorithm_state(self.model)}, content)
         log.save_checkpoint(self.seed, content.getvalue())
 
     def _load(self, content: bytes) -> None:
         import torch
 
         state = torch.load(io.BytesIO(content), weights_only=True)
-        numbers = json.loads(state["numbers"])
-        observation = self.env.restore(numbers["world"])
-        model = self.model
-        model._last_obs = {name: np.asarray(value)[None] for name, value in observation.items()}
-        model._last_episode_starts = state["starts"].numpy()
-        for name, value in numbers["counters"].items():
-            setattr(model, name, value)
-        self.saved, self.evaluated, self.last = numbers["saved"], numbers["evaluated"], numbers["last"]
-        model.policy.load_state_dict(state["policy"])
-        model.policy.optimizer.load_state_dict(state["optimizer"])
-        _load_replay(model, state["replay"])
-        model.action_space.np_random.bit_generator.state = numbers["actions"]
-        _load_numpy_state(numbers["numpy"])
-        torch.random.set_rng_state(state["torch"])
+        own = json.loads(state["trainer"])
+        self.saved, self.evaluated, self.last = own["saved"], own["evaluated"], own["last"]
+        observation = self.env.restore(own["world"])
+        load_algorithm_state(self.model, state["algorithm"])  # last: generators must be as they were, not as used since
+        self.model._last_obs = {name: np.asarray(value)[None] for name, value in observation.items()}
 
 
 def _load_stable_baselines3() -> None:
@@ -344,39 +308,3 @@ def _callback(trainer: PrimitiveTrainer, log: RunLog, tick: Callable[[int], None
             return bool(self.num_timesteps < trainer.config.steps)
 
     return Between()
-
-
-def _replay_state(model: "BaseAlgorithm") -> dict[str, Any] | None:
-    """DQN's replay memory as tensors; None for PPO, which keeps nothing between rollouts."""
-    import torch
-
-    memory = getattr(model, "replay_buffer", None)
-    if memory is None:
-        return None
-    used = memory.buffer_size if memory.full else memory.pos
-    state: dict[str, Any] = {name: torch.from_numpy(getattr(memory, name)[:used]) for name in COLUMNS}
-    for name in ("observations", "next_observations"):
-        state[name] = {key: torch.from_numpy(column[:used]) for key, column in getattr(memory, name).items()}
-    return state | {"pos": memory.pos, "full": memory.full}
-
-
-def _load_replay(model: "BaseAlgorithm", state: Mapping[str, Any] | None) -> None:
-    if state is None:
-        return
-    memory: Any = model.replay_buffer  # type: ignore[attr-defined]
-    memory.pos, memory.full = state["pos"], state["full"]
-    for name in COLUMNS:
-        getattr(memory, name)[: len(state[name])] = state[name].numpy()
-    for name in ("observations", "next_observations"):
-        for key, column in state[name].items():
-            getattr(memory, name)[key][: len(column)] = column.numpy()
-
-
-def _numpy_state() -> list[Any]:
-    """numpy's global generator as JSON: Stable-Baselines3 explores and samples with it."""
-    name, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
-    return [name, np.asarray(keys).tolist(), int(position), int(has_gauss), float(gauss)]
-
-
-def _load_numpy_state(state: Sequence[Any]) -> None:
-    np.random.set_state((state[0], np.array(state[1], np.uint32), *state[2:]))

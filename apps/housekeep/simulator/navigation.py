@@ -22,14 +22,9 @@ SUBSTEPS = 10  # a forward step is taken in pieces of 2.5 cm, half a cell
 STANDING_DISC = 0.12  # metres around a standing point that are free whatever covers it
 IN_WALL = 0.03  # metres from a wall that nothing frees
 FURNITURE_COST = 20.0  # freeing a cell of furniture costs as much as this many free cells
-NEAR_COST = (
-    1.0,
-    0.7,
-    0.4,
-    0.25,
-    0.12,
-    0.06,
-)  # added to the cost of a cell 1, 2, ... cells from the nearest blocked one
+# Added to the cost of a cell 1, 2, ... cells from the nearest blocked one: a way keeps off corners, which makes one around
+# the end of a table up to a sixth longer than the shortest, and lets a walker with 20-degree turns pass without scraping.
+NEAR_COST = (1.0, 0.7, 0.4, 0.25, 0.12, 0.06)
 ROOM_CELLS = 3  # a straight stretch keeps this far from blocked cells, or as far as the cells that it replaces
 PATHS_KEPT = 20_000
 COURSES_KEPT = 200
@@ -183,7 +178,18 @@ class WalkMap:
             corners = self._paths[key] = self._smoothed(self._cells_to(key[0], key[1]))
             if len(self._paths) > PATHS_KEPT:
                 self._paths.popitem(last=False)
+        first = corners[0] if corners else goal
+        if not self._clear(start, first):
+            corners = [self.grid.centre(*source), *corners]
+        if not self._clear(corners[-1] if corners else start, goal):
+            corners = [*corners, self.grid.centre(*target)]
         return [start, *corners, goal]
+
+    def _clear(self, a: tuple[float, float], b: tuple[float, float]) -> bool:
+        """Whether the straight way between two points stays on walkable cells; corners are cells' centres, ends are not."""
+        samples = int(2 * max(abs(b[0] - a[0]), abs(b[1] - a[1])) / self.grid.step) + 1
+        dx, dz = (b[0] - a[0]) / samples, (b[1] - a[1]) / samples
+        return all(self.stands(a[0] + i * dx, a[1] + i * dz) for i in range(1, samples))
 
     def course(self, x: float, z: float, yaw: float, goal: tuple[float, float]) -> int | None:
         """How many turns to make (left positive) before the next step forward on the way to `goal`; None: no heading

@@ -1,5 +1,7 @@
 """Learners stay inside their budget, with the reference hyper-parameters, and can be kept."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,8 +14,9 @@ def rows_of(agents, env: str, algorithm: str, steps: int, every: int | None = No
     """A learner after training, and the rows that it recorded."""
     rows: dict[str, list[dict]] = {"episodes": [], "evaluations": []}
     ticks: list[int] = []
-    learner = agents.make_learner(WORLDS[env], algorithm, steps, 0, options.pop("shifter", None), **options)
-    agents.train(learner, WORLDS[env], steps, every, lambda table, row: rows[table].append(row), ticks.append)
+    task = replace(WORLDS[env], episodes=2)
+    learner = agents.make_learner(task, algorithm, steps, 0, options.pop("shifter", None), **options)
+    agents.train(learner, task, steps, every, lambda table, row: rows[table].append(row), ticks.append)
     return learner, rows, sum(ticks)
 
 
@@ -74,8 +77,11 @@ def test_evaluations_come_as_often_as_asked_and_at_the_end(agents) -> None:
 
 
 def test_evaluating_on_the_way_changes_nothing_that_is_learnt(agents) -> None:
-    often, _, _ = rows_of(agents, "Pendulum-v1", "sac", 160, every=20)
-    never, _, _ = rows_of(agents, "Pendulum-v1", "sac", 160)
+    task = replace(WORLDS["Pendulum-v1"], episodes=2)
+    often = agents.make_learner(task, "sac", 120, 0, None, learning_starts=50)
+    agents.train(often, task, 120, 40, lambda table, row: None)
+    never = agents.make_learner(task, "sac", 120, 0, None, learning_starts=50)  # it seeds what all learners share
+    agents.train(never, task, 120, None, lambda table, row: None)
     for name, value in never.policy.state_dict().items():
         np.testing.assert_array_equal(often.policy.state_dict()[name].numpy(), value.numpy())
 

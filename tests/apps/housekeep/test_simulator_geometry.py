@@ -44,8 +44,16 @@ def test_heights_follow_the_rules(category: str, y: float, bottom: float, top: f
 
 @pytest.mark.parametrize(
     ("category", "height", "obstacle"),
-    [("table", 0.8, True), ("carpet", 0.01, False), ("picture", 3.2, False), ("window", 2.8, False)]
-    + [("door", 2.0, False), ("counter", 2.8, True), ("top_cabinet", 4.2, False), ("shelf", 0.6, True)],
+    [
+        ("table", 0.8, True),
+        ("carpet", 0.01, False),
+        ("picture", 3.2, False),
+        ("window", 2.8, False),
+        ("door", 2.0, False),
+        ("counter", 2.8, True),
+        ("top_cabinet", 4.2, False),
+        ("shelf", 0.6, True),
+    ],
 )
 def test_what_one_walks_into_is_an_obstacle(category: str, height: float, obstacle: bool) -> None:
     assert furniture_of(box(0, category, "r_0", (0, 0, 1, 1), (2, 2), height)).obstacle is obstacle
@@ -149,7 +157,7 @@ def test_a_segment_as_a_rectangle_is_ten_centimetres_thick() -> None:
 
 
 def test_a_high_top_comes_down_until_its_objects_can_be_seen() -> None:
-    """From 0.5 m before a shelf, an object 0.2 m behind its edge at 2.3 m: the line of sight meets the edge at 2.07 m."""
+    """From 0.5 m before a shelf, an object 0.2 m behind its edge at 2.3 m: sight meets the edge at 2.07 m."""
     apartment = apartment_of(furnished([box(0, "shelf", "r_0", (-0.5, -1.0, 1.0, 0.5), (0.0, 0.0), 2.2)]))
     bottoms, tops, half = fit(apartment, np.array([[0.0, 2.3, -0.7]]), [0], eye=1.5)
     assert tops[0] == pytest.approx(1.5 + 0.8 * 0.5 / 0.7 - 0.02)

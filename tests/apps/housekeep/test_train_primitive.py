@@ -147,8 +147,8 @@ def test_a_neutral_judge_changes_nothing(algorithm: str, tmp_path: Path) -> None
     for table in ("episodes", "evaluations"):
         assert rows(tmp_path / "none", table) == rows(tmp_path / "neutral", table)
     contents = [torch.load(tmp_path / n / "checkpoints/seed_0.pt", weights_only=True) for n in ("none", "neutral")]
-    for name, weights in contents[0]["policy"].items():
-        assert torch.equal(weights, contents[1]["policy"][name])
+    for name, weights in contents[0]["algorithm"]["policy"].items():
+        assert torch.equal(weights, contents[1]["algorithm"]["policy"][name])
 
 
 def test_picks_and_places_are_judged_and_their_shifts_reported_apart(tmp_path: Path) -> None:
@@ -166,7 +166,9 @@ def test_other_seeds_train_otherwise(tmp_path: Path) -> None:
     log = new_log(tmp_path / "run")
     for seed in (0, 1):
         run(config("dqn", tmp_path), log, seed=seed)
-    networks = [torch.load(tmp_path / f"run/checkpoints/seed_{s}.pt", weights_only=True)["policy"] for s in (0, 1)]
+    networks = [
+        torch.load(tmp_path / f"run/checkpoints/seed_{s}.pt", weights_only=True)["algorithm"]["policy"] for s in (0, 1)
+    ]
     assert any(not torch.equal(w, networks[1][name]) for name, w in networks[0].items())
 
 

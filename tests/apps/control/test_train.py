@@ -1,0 +1,180 @@
+"""`lmgt control train`: run directories, resuming, silent judges, and mistakes told before anything is trained."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from apps.control import train
+from apps.control.config import TrainConfig
+from lmgt_core.errors import UserError
+
+SMALL = TrainConfig(algorithm="a2c", steps=160, seeds=(0, 1), judge="none", evaluate_every=80)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def measured(out: Path) -> list:
+    """What a run learnt: everything but times, judges and settings."""
+    tables = [rows(out / f"{name}.csv") for name in ("episodes", "evaluations")]
+    return [*tables, json.loads((out / "summary.json").read_text())["metrics"]]
+
+
+def test_a_run_directory_holds_what_a_reader_needs(tmp_path: Path) -> None:
+    config = replace(SMALL, judge="oracle", out=tmp_path / "run")
+    summary = train.main(config)
+    for name in ("config.json", "episodes.csv", "evaluations.csv", "summary.json", "checkpoints/seed_1.pt"):
+        assert (config.out / name).is_file(), name
+    assert list((config.out / "tensorboard" / "seed_0").iterdir())
+    written = json.loads((config.out / "summary.json").read_text())
+    assert {k: written[k] for k in ("app", "env", "algorithm", "judge", "rule", "seeds", "steps")} == {
+        "app": "control",
+        "env": "CartPole-v1",
+        "algorithm": "a2c",
+        "judge": "oracle",
+        "rule": "raw",
+        "seeds": [0, 1],
+        "steps": 160,
+    }
+    assert written["metrics"]["return"]["n"] == 2
+    assert written["judge_kind"] == "oracle (privileged)"
+    assert written["judge_stats"]["judgments"] == 320
+    assert written["audit"]["accuracy"] == 1
+    assert summary["metrics"]["return"]["mean"] == written["metrics"]["return"]["mean"]
+    assert [r["decisions"] for r in rows(config.out / "evaluations.csv")] == ["80", "160"] * 2
+
+
+@pytest.mark.parametrize("algorithm", ["a2c", "dqn", "ppo"])
+def test_a_neutral_judge_learns_bit_for_bit_what_no_judge_learns(tmp_path: Path, algorithm: str) -> None:
+    config = replace(SMALL, algorithm=algorithm, seeds=(3,), learning_starts=50 if algorithm == "dqn" else None)
+    config = replace(config, steps=320 if algorithm == "dqn" else 160)
+    for judge in ("none", "neutral"):
+        train.main(replace(config, judge=judge, out=tmp_path / judge, gate=False))
+    assert measured(tmp_path / "none") == measured(tmp_path / "neutral")
+
+
+def test_a_judge_at_chance_is_silent_and_changes_nothing(tmp_path: Path, capsys) -> None:
+    for judge in ("none", "random"):
+        train.main(replace(SMALL, judge=judge, out=tmp_path / judge))
+    assert "judge random:seed=0 is SILENT" in capsys.readouterr().out
+    assert measured(tmp_path / "none") == measured(tmp_path / "random")
+
+
+def test_judging_ahead_trains_the_same_agent(tmp_path: Path) -> None:
+    config = replace(SMALL, algorithm="dqn", judge="oracle", steps=320, seeds=(0,), learning_starts=50)
+    for ahead in (False, True):
+        train.main(replace(config, judge_ahead=ahead, out=tmp_path / str(ahead)))
+    assert measured(tmp_path / "False") == measured(tmp_path / "True")
+    stats = json.loads((tmp_path / "True" / "summary.json").read_text())["judge_stats"]
+    assert stats["judgments"] == 320
+
+
+def test_a_killed_run_goes_on_with_the_seeds_that_are_missing(tmp_path: Path, monkeypatch) -> None:
+    whole, killed = replace(SMALL, out=tmp_path / "whole"), replace(SMALL, out=tmp_path / "killed")
+    train.main(whole)
+    trained = train.train_seed
+
+    def dies(config, seed, *rest, **options):
+        if seed == 1:
+            raise KeyboardInterrupt
+        return trained(config, seed, *rest, **options)
+
+    monkeypatch.setattr(train, "train_seed", dies)
+    with pytest.raises(KeyboardInterrupt):
+        train.main(killed)
+    assert not (killed.out / "summary.json").exists()
+    seen = []
+    monkeypatch.setattr(train, "train_seed", lambda c, s, *r, **o: seen.append(s) or trained(c, s, *r, **o))
+    monkeypatch.setattr("apps.control.agents.train", _only_for_seed_1(monkeypatch))
+    train.main(replace(killed, resume=True))
+    assert seen == [0, 1]
+    assert measured(whole.out) == measured(killed.out)
+
+
+def _only_for_seed_1(monkeypatch):
+    from apps.control import agents
+
+    really = agents.train
+
+    def check(learner, *rest):
+        assert learner.seed == 1  # seed 0 was finished
+        return really(learner, *rest)
+
+    return check
+
+
+def test_seeds_in_processes_learn_what_they_learn_in_one(tmp_path: Path) -> None:
+    for workers in (1, 2):
+        train.main(replace(SMALL, workers=workers, out=tmp_path / str(workers)))
+    assert measured(tmp_path / "1") == measured(tmp_path / "2")
+
+
+def test_pocket_watch_repair_reports_the_stop_rule(tmp_path: Path) -> None:
+    config = TrainConfig(env="PocketWatch-v0", algorithm="td", judge="oracle", gate=False, scale=10, out=tmp_path / "r")
+    summary = train.main(replace(config, steps=760 * 50, seeds=(0,)))
+    assert summary["metrics"]["episodes_to_rule"]["mean"] == 750
+    assert summary["metrics"]["optimal_decisions"]["mean"] == 1
+    without = train.main(replace(config, steps=500, seeds=(0,), judge="none", out=tmp_path / "n"))
+    assert without["not_reached"] == {"episodes_to_rule": 1}
+    assert "episodes_to_rule" not in without["metrics"]
+
+
+def test_eight_questions_are_too_few_for_a_gate_and_the_run_says_so(tmp_path: Path, capsys) -> None:
+    config = TrainConfig(
+        env="PocketWatch-v0", algorithm="td", judge="oracle", out=tmp_path / "r", steps=500, seeds=(0,)
+    )
+    train.main(config)
+    assert "only 8 questions can be asked here, too few for a gate; --no-gate" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"env": "Chess-v0"}, "--env Chess-v0: no such control task"),
+        ({"algorithm": "rainbow"}, "--algorithm rainbow: no such algorithm; choose one of dqn"),
+        ({"algorithm": "sac"}, "does not go with CartPole-v1: sac needs continuous actions"),
+        ({"judge": "delphi"}, "--judge delphi: no such judge"),
+        ({"judge": "noisy-oracle:2"}, "needs a probability"),
+        ({"rule": "squared"}, "--rule squared: no such shift rule"),
+        ({"scale": -1.0}, "--scale -1"),
+        ({"strategy": "shouting"}, "--strategy shouting: no such strategy"),
+        ({"prompts": Path("nowhere")}, "--prompts nowhere: no such folder"),
+        ({"steps": 1}, "--steps 1"),
+        ({"seeds": (1, 1)}, "--seeds"),
+        ({"seeds": ()}, "--seeds"),
+        ({"workers": 0}, "--workers 0"),
+        ({"evaluate_every": 0}, "--evaluate-every 0"),
+        ({"judge_ahead": True}, "--judge-ahead: a2c learns from what it has just done"),
+        ({"learning_starts": 5}, "--learning-starts 5: 0 or more, for dqn, sac, td3"),
+        ({"judge": "oracle", "min_precision": 2.0}, "--min-precision 2"),
+    ],
+)
+def test_a_mistake_is_one_line_and_nothing_is_trained(tmp_path: Path, monkeypatch, change, complaint) -> None:
+    monkeypatch.setattr(train, "train_seeds", lambda *_: pytest.fail("trained"))
+    with pytest.raises(UserError) as error:
+        train.main(replace(SMALL, out=tmp_path / "run", **change))
+    assert complaint in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "run" / "episodes.csv").exists()
+
+
+def test_a_folder_with_another_run_is_left_alone(tmp_path: Path) -> None:
+    config = replace(SMALL, seeds=(0,), steps=16, out=tmp_path / "run")
+    train.main(config)
+    before = (config.out / "summary.json").read_bytes()
+    with pytest.raises(UserError, match="holds a run already"):
+        train.main(config)
+    with pytest.raises(UserError, match=r"settings\.steps was 16 and is now 32"):
+        train.main(replace(config, steps=32, resume=True))
+    assert (config.out / "summary.json").read_bytes() == before
+
+
+def test_a_folder_without_the_asked_template_is_told_before_training(tmp_path: Path, prompts: Path) -> None:
+    with pytest.raises(UserError, match=r"cot\.txt: no such prompt template; this folder has: zero-shot"):
+        train.main(replace(SMALL, judge="oracle", strategy="cot", prompts=prompts, out=tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
