@@ -1,10 +1,13 @@
 """The `lmgt` command: the one place that knows every app, and imports each only when it is called."""
 
 import importlib
+import os
 import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from lmgt_core.errors import UserError
 
@@ -57,6 +60,48 @@ COMMANDS = (
         "apps.housekeep.demo:main",
     ),
     Command(
+        ("control", "train"),
+        "train on a classic control task, with a judge shifting the reward",
+        "apps.control.config:TrainConfig",
+        "apps.control.train:main",
+    ),
+    Command(
+        ("control", "table"),
+        "the paper's grid of tasks, algorithms, judges and budgets",
+        "apps.control.config:TableConfig",
+        "apps.control.table:main",
+    ),
+    Command(
+        ("judge", "ask"),
+        "one question to a judge: prompt, reply, probabilities, verdict, shift",
+        "lmgt_core.judge_commands:AskConfig",
+        "apps.cli:ask",
+    ),
+    Command(
+        ("judge", "audit"),
+        "judges measured on questions whose answers are known",
+        "lmgt_core.judge_commands:AuditConfig",
+        "apps.cli:audit",
+    ),
+    Command(
+        ("judge", "distill"),
+        "a small network that answers as a judge does",
+        "lmgt_core.judge_commands:DistillConfig",
+        "apps.cli:distill",
+    ),
+    Command(
+        ("judge", "serve"),
+        "a judge as an OpenAI-compatible server on this machine",
+        "lmgt_core.serve:ServeConfig",
+        "lmgt_core.serve:main",
+    ),
+    Command(
+        ("judge", "cache"),
+        "what a file of judgments holds; export, import, prune",
+        "lmgt_core.cache_commands:CacheConfig",
+        "lmgt_core.cache_commands:main",
+    ),
+    Command(
         ("report",),
         "one self-contained page that compares runs",
         "lmgt_core.report:ReportConfig",
@@ -69,6 +114,21 @@ COMMANDS = (
         "lmgt_core.doctor:main",
     ),
 )
+
+
+# The apps whose tasks `lmgt judge` knows: name -> module:function(env, prompts, documents) -> JudgingTask.
+TASKS = {"control": "apps.control.judging_task:make_task"}
+
+
+def _judged(command: str, config: Any) -> Any:
+    """Runs an `lmgt judge` command on the task that its config names."""
+    if config.app not in TASKS:
+        raise UserError(f"--app {config.app}: no such app; there are: {', '.join(TASKS)}")
+    task = load(TASKS[config.app])(config.env, config.prompts, config.documents)
+    return load(f"lmgt_core.judge_commands:{command}")(config, task)
+
+
+ask, audit, distill = (partial(_judged, command) for command in ("ask", "audit", "distill"))
 
 
 def usage() -> str:
@@ -97,7 +157,7 @@ def find(arguments: Sequence[str]) -> Command:
     raise UserError(f"lmgt {given}: no such command; there are: {choices}")
 
 
-def load(where: str) -> object:
+def load(where: str) -> Any:
     """The object at `module:name`."""
     module, _, name = where.partition(":")
     return getattr(importlib.import_module(module), name)
@@ -116,11 +176,11 @@ def run(arguments: Sequence[str]) -> int:
     import tyro
 
     config = tyro.cli(
-        load(command.config),  # type: ignore[arg-type]
+        load(command.config),
         prog="lmgt " + " ".join(command.words),
         args=list(arguments[len(command.words) :]),
     )
-    load(command.main)(config)  # type: ignore[operator]
+    load(command.main)(config)
     return 0
 
 
@@ -131,6 +191,9 @@ def main() -> None:
     except UserError as error:
         print(f"lmgt: {' '.join(str(error).split())}", file=sys.stderr)
         code = 2
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     except KeyboardInterrupt:
         print(f"lmgt: interrupted; continue with: lmgt {shlex.join(sys.argv[1:])} --resume", file=sys.stderr)
         code = 130

@@ -88,11 +88,14 @@ def main(config: BenchmarkConfig) -> None:
 
 
 def blackjack_questions() -> list[Prompt]:
-    """All questions that Blackjack asks, in an order drawn once."""
-    world = next(w for name, w in WORLDS.items() if "blackjack" in name.lower())
+    """All questions that Blackjack asks: its states in an order drawn once, both actions of a state together."""
     template = load_strategy(PROMPTS / "blackjack", "zero-shot")
-    questions = [template.render(d) for d in world.describer.everything()]  # type: ignore[attr-defined]
-    return [questions[i] for i in np.random.default_rng(0).permutation(len(questions)).tolist()]
+    by_state: dict[str, list[Prompt]] = {}
+    for description in WORLDS["Blackjack-v1"].describer.everything():
+        by_state.setdefault(description.state, []).append(template.render(description))
+    states = list(by_state.values())
+    order = np.random.default_rng(0).permutation(len(states)).tolist()
+    return [question for i in order for question in states[i]]
 
 
 def per_second(answer: Callable[[Sequence[Prompt]], object], prompts: Sequence[Prompt], once: bool = False) -> float:

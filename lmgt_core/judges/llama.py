@@ -1,12 +1,12 @@
 """The forward pass of a Llama (Touvron et al. 2023), from its weights, over a shared and cached prefix.
 
 Written out because the library class costs ten seconds of imports in every process that judges, and because scoring
-needs two things of the attention: all rows of a batch read one cached prefix, and a row may branch at its end (one
-branch a label), each branch seeing the row but not its siblings. Tests compare it with the library's model.
+wants two things of the attention: that all rows of a batch read one cached prefix, and that a row may be a tree (see
+token_tree.py). Tests compare it with the library's model.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,8 +65,8 @@ class Llama:
     ) -> tuple["Tensor", Past]:
         """The last layer's states [row, token, hidden], normalised, and everything read so far.
 
-        `tokens` and `positions` are [row, token]; `mask` [row, token, past + token] says what each token sees, None
-        lets it see all before it. A `past` of one row serves every row.
+        `tokens` and `positions` are [row, token]; `mask` [row, token, past + token] says what each token sees. Without
+        one it sees all before it, which takes a `past` of None. A `past` of one row serves every row.
         """
         from torch.nn.functional import embedding, linear, silu
 
@@ -149,32 +149,3 @@ def _rotate(x: "Tensor", cos: "Tensor", sin: "Tensor") -> "Tensor":
 
     first, second = x.chunk(2, -1)
     return x * cos + torch.cat([-second, first], -1) * sin
-
-
-def branch_mask(past: int, rows: Sequence[int], branches: Sequence[Sequence[int]]) -> "tuple[Tensor, Tensor]":
-    """What each token sees, and where it stands, when rows of tokens end in branches of continuations.
-
-    Row r holds rows[r] tokens, then each branch's tokens one after the other, then padding up to the longest row.
-    Returns a mask bool [row, token, past + token] and positions [row, token], both counted after `past` tokens.
-    Padding sees only itself: a token that sees nothing has no mean, and NaN would spread.
-    """
-    import torch
-
-    tail = sum(len(b) for b in branches)
-    width = max(rows) + tail
-    mask = torch.zeros(len(rows), width, past + width, dtype=torch.bool)
-    positions = torch.zeros(len(rows), width, dtype=torch.long)
-    causal = torch.ones(width, width, dtype=torch.bool).tril()
-    mask[:, range(width), range(past, past + width)] = True
-    for r, length in enumerate(rows):
-        mask[r, :length, past : past + length] = causal[:length, :length]
-        positions[r, :length] = torch.arange(length)
-        at = length
-        for branch in branches:
-            end = at + len(branch)
-            mask[r, at:end, past : past + length] = True
-            mask[r, at:end, past + at : past + end] = causal[: len(branch), : len(branch)]
-            positions[r, at:end] = torch.arange(length, length + len(branch))
-            at = end
-        mask[r, :at, :past] = True
-    return mask, positions + past

@@ -18,7 +18,8 @@ from lmgt_core.errors import UserError
 from lmgt_core.judge import Judge, JudgeKind
 from lmgt_core.judges.gguf_file import GgufFile
 from lmgt_core.judges.gguf_llama import load_llama, load_tokenizer
-from lmgt_core.judges.llama import Llama, Past, branch_mask
+from lmgt_core.judges.llama import Llama, Past
+from lmgt_core.judges.token_tree import grow
 from lmgt_core.label_scoring import MAX_TOKENS, LabelScoringJudge, Reply, known_options, mode_option, whole_number
 from lmgt_core.prompt import Prompt
 from lmgt_core.registry import JudgeContext, JudgeSpec
@@ -68,8 +69,12 @@ class LlamaTokens:
         self.llama = llama
 
     def extend(self, state: Past | None, tokens: Tokens) -> Past:
-        past, (mask, positions) = _length(state), branch_mask(_length(state), [len(tokens)], [])
-        return self.llama.read(_tensor([tokens]), positions, mask if past else None, state)[1]
+        import torch
+
+        past = _length(state)
+        positions = torch.arange(past, past + len(tokens))[None]
+        mask = torch.ones(1, len(tokens), past + len(tokens), dtype=torch.bool).tril(past) if past else None
+        return self.llama.read(torch.tensor([list(tokens)]), positions, mask, state)[1]
 
     def crop(self, state: Past, length: int) -> Past:
         return state.crop(length)
@@ -77,23 +82,22 @@ class LlamaTokens:
     def continuations(
         self, state: Past | None, rows: Sequence[Tokens], labels: Sequence[Tokens]
     ) -> NDArray[np.float64]:
-        """One pass for all labels: each label's tokens but the last stand as a branch behind the row."""
+        """One pass for all rows and labels, as trees."""
         import torch
 
-        branches = [label[:-1] for label in labels if len(label) > 1]
-        tail = [token for branch in branches for token in branch]
-        mask, positions = branch_mask(_length(state), [len(r) for r in rows], branches)
-        width = mask.shape[1]
-        tokens = _tensor([[*r, *tail, *[0] * (width - len(r) - len(tail))] for r in rows])
+        forest = grow(rows, labels, _length(state))
+        tokens, positions, mask = (torch.from_numpy(a) for a in (forest.tokens, forest.positions, forest.mask))
         states, _ = self.llama.read(tokens, positions, mask, state)
-        at = torch.tensor([[len(r) - 1 + i for i in range(len(tail) + 1)] for r in rows])
-        after = self.llama.log_probs(states[torch.arange(len(rows))[:, None], at])  # [row, 1 + tail, vocabulary]
+        wanted = sorted(
+            {(t, node) for t, ends in zip(forest.tree, forest.ends, strict=True) for e in ends for node in e}
+        )
+        tree, node = torch.tensor(wanted).T
+        after = self.llama.log_probs(states[tree, node])  # [wanted, vocabulary]
+        at = {where: i for i, where in enumerate(wanted)}
         scores = np.zeros((len(rows), len(labels)))
-        begin = 1
-        for i, label in enumerate(labels):
-            where = [0, *range(begin, begin + len(label) - 1)]
-            begin += len(label) - 1
-            scores[:, i] = after[:, where, list(label)].double().sum(1).numpy()
+        for row, (t, ends) in enumerate(zip(forest.tree, forest.ends, strict=True)):
+            for i, (nodes, label) in enumerate(zip(ends, labels, strict=True)):
+                scores[row, i] = after[[at[t, n] for n in nodes], list(label)].double().sum()
         return scores
 
     def generate(self, rows: Sequence[Tokens], stop: int, max_tokens: int) -> list[list[int]]:
@@ -101,19 +105,20 @@ class LlamaTokens:
         import torch
 
         lengths = torch.tensor([len(r) for r in rows])
-        mask, positions = branch_mask(0, lengths.tolist(), [])
-        tokens = _tensor([[*r, *[stop] * (mask.shape[1] - len(r))] for r in rows])
-        states, past = self.llama.read(tokens, positions, mask, None)
-        visible = torch.arange(mask.shape[1])[None] < lengths[:, None]  # [row, token]
+        width = int(lengths.max())
+        tokens = torch.tensor([[*r, *[stop] * (width - len(r))] for r in rows])
+        # Padding stands behind a row, where nothing in the row sees it; later tokens leave it out by `visible`.
+        states, past = self.llama.read(tokens, torch.arange(width).expand(len(rows), -1), None, None)
+        visible = torch.arange(width)[None] < lengths[:, None]  # [row, token]
         last = states[torch.arange(len(rows)), lengths - 1]
         written: list[list[int]] = [[] for _ in rows]
-        open_rows = set(range(len(rows)))
+        unfinished = set(range(len(rows)))
         for step in range(max_tokens):
             chosen = self.llama.log_probs(last).argmax(-1)
-            open_rows -= {r for r in open_rows if int(chosen[r]) == stop}
-            for r in open_rows:
+            unfinished -= {r for r in unfinished if int(chosen[r]) == stop}
+            for r in unfinished:
                 written[r].append(int(chosen[r]))
-            if not open_rows:
+            if not unfinished:
                 break
             visible = torch.cat([visible, torch.ones(len(rows), 1, dtype=torch.bool)], 1)
             states, past = self.llama.read(chosen[:, None], (lengths + step)[:, None], visible[:, None], past)
@@ -122,15 +127,14 @@ class LlamaTokens:
 
 
 class SmolLM2:
-    """The model as a `LabelModel`: one thread, no images."""
+    """The model as a `LabelModel`: no images. The weights may be shared, the prefix that was read last is its own."""
 
     sees_images = False
 
-    def __init__(self, file: GgufFile, precision: "torch.dtype", rows: int = ROWS) -> None:
-        self.tokenizer = ChatMLTokenizer(load_tokenizer(file))
-        self.tokens = LlamaTokens(load_llama(file, precision))
-        self.context = self.tokens.llama.shape.context
-        self.scorer = PrefixScorer(self.tokens, rows)
+    def __init__(self, tokenizer: ChatMLTokenizer, tokens: LlamaTokens, rows: int = ROWS) -> None:
+        self.tokenizer, self.tokens = tokenizer, tokens
+        self.context = tokens.llama.shape.context
+        self.scorer = PrefixScorer(tokens, rows)
 
     def length(self, prompt: Prompt) -> int:
         return len(self.tokenizer.question(prompt))
@@ -143,7 +147,7 @@ class SmolLM2:
 
     def generate(self, prompts: Sequence[Prompt], max_tokens: int) -> list[Reply]:
         questions = [self.tokenizer.question(p) for p in prompts]
-        order = sorted(range(len(prompts)), key=lambda i: len(questions[i]))  # little padding, and none of it seen
+        order = sorted(range(len(prompts)), key=lambda i: len(questions[i]))  # so there is little padding
         replies: dict[int, Reply] = {}
         with one_thread():
             for start in range(0, len(order), GENERATED_ROWS):
@@ -165,12 +169,6 @@ def one_thread() -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _tensor(rows: Sequence[Sequence[int]]) -> "torch.Tensor":
-    import torch
-
-    return torch.tensor([list(r) for r in rows])
 
 
 def _length(state: Past | None) -> int:
@@ -195,10 +193,12 @@ def best_precision() -> "torch.dtype":
 
 
 @cache
-def _load(path: Path, rows: int) -> tuple[SmolLM2, str]:
+def _load(path: Path) -> tuple[ChatMLTokenizer, LlamaTokens, str]:
     """The model and its revision, one for the process."""
     file, precision = GgufFile(path), best_precision()
-    return SmolLM2(file, precision, rows), f"{file.revision()}:{str(precision).removeprefix('torch.')}"
+    name = str(precision).removeprefix("torch.")
+    tokens = LlamaTokens(load_llama(file, precision))
+    return ChatMLTokenizer(load_tokenizer(file)), tokens, f"{file.revision()}:{name}"
 
 
 def make(spec: JudgeSpec, context: JudgeContext) -> Judge:
@@ -209,5 +209,7 @@ def make(spec: JudgeSpec, context: JudgeContext) -> Judge:
     mode = mode_option(spec, spec.options.get("mode", "auto"))
     max_tokens = whole_number(spec, "max_tokens", spec.options.get("max_tokens", str(MAX_TOKENS)))
     rows = whole_number(spec, "rows", spec.options.get("rows", str(ROWS)))
-    model, revision = _load(installed_file(), rows)
-    return LabelScoringJudge(model, f"smollm2:{revision}", JudgeKind.LANGUAGE_MODEL, mode, max_tokens)
+    tokenizer, tokens, revision = _load(installed_file())
+    return LabelScoringJudge(
+        SmolLM2(tokenizer, tokens, rows), f"smollm2:{revision}", JudgeKind.LANGUAGE_MODEL, mode, max_tokens
+    )

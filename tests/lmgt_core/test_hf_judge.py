@@ -58,7 +58,7 @@ class TestTinyLlama(JudgeContract):
 def test_our_own_llama_computes_what_the_library_computes(folder: Callable[[str], Path]) -> None:
     import torch
 
-    from lmgt_core.judges.llama import Llama, LlamaShape, branch_mask
+    from lmgt_core.judges.llama import Llama, LlamaShape
 
     model = judge(folder("llama")).model.model
     shape = LlamaShape(2, 4, 2, model.config.rms_norm_eps, 10_000.0, 2048)
@@ -68,8 +68,8 @@ def test_our_own_llama_computes_what_the_library_computes(folder: Callable[[str]
         expected = model(tokens).logits.log_softmax(-1)
         whole, _ = own.read(tokens, torch.arange(9)[None].expand(2, -1), None, None)
         _, past = own.read(tokens[:1, :4], torch.arange(4)[None], None, None)
-        mask, positions = branch_mask(4, [5], [])
-        rest, _ = own.read(tokens[:1, 4:], positions, mask, past)
+        mask = torch.ones(1, 5, 9, dtype=torch.bool).tril(4)
+        rest, _ = own.read(tokens[:1, 4:], torch.arange(4, 9)[None], mask, past)
     assert torch.allclose(own.log_probs(whole), expected, atol=1e-4)
     assert torch.allclose(own.log_probs(rest), expected[:1, 4:], atol=1e-4)
 

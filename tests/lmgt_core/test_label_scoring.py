@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lmgt_core.errors import UserError
 from lmgt_core.judge import Judge, JudgeKind
+from lmgt_core.judges.token_tree import grow
 from lmgt_core.judgment import Cost, Verdict
 from lmgt_core.label_scoring import (
     WORDS,
@@ -245,3 +246,29 @@ def test_a_batch_is_bounded_in_tokens() -> None:
     model = LetterModel()
     PrefixScorer(model, rows=32, tokens=50).score([[i] * 20 for i in range(8)], [[5]])
     assert model.passes >= 4
+
+
+def test_a_tree_shares_what_questions_begin_with_alike() -> None:
+    # 1 2 3 and 1 2 4, each followed by 7 and by 8 9: six nodes, where two rows would take eight
+    forest = grow([[1, 2, 3], [1, 2, 4]], [[7], [8, 9]], past=10)
+    assert forest.tokens.tolist() == [[1, 2, 3, 8, 4, 8]]
+    assert forest.positions.tolist() == [[10, 11, 12, 13, 12, 13]]
+    assert forest.ends == [[[2], [2, 3]], [[4], [4, 5]]]
+    seen = [[n for n in range(6) if forest.mask[0, node, 10 + n]] for node in range(6)]
+    assert seen == [[0], [0, 1], [0, 1, 2], [0, 1, 2, 3], [0, 1, 4], [0, 1, 4, 5]]
+    assert forest.mask[0, :, :10].all()
+
+
+@settings(max_examples=60)
+@given(questions, st.integers(0, 3), st.integers(1, 5))
+def test_each_path_of_a_tree_is_its_question_and_label(rows: list[list[int]], past: int, together: int) -> None:
+    labels = [[1], [2, 3, 0]]
+    forest = grow(sorted(rows), labels, past, together)
+    for question, tree, ends in zip(sorted(rows), forest.tree, forest.ends, strict=True):
+        for label, nodes in zip(labels, ends, strict=True):
+            seen = np.flatnonzero(forest.mask[tree, nodes[-1], past:])
+            path = sorted(seen.tolist(), key=lambda n: forest.positions[tree, n])
+            assert [int(forest.tokens[tree, n]) for n in path] == [*question, *label[:-1]]
+            assert [int(forest.positions[tree, n]) for n in path] == list(range(past, past + len(path)))
+            assert nodes == path[len(question) - 1 :]
+    assert forest.mask.any(-1).all()  # nothing sees nothing

@@ -241,7 +241,7 @@ def test_a_process_serves_the_small_model_and_says_how_to_ask_it(monkeypatch: py
         assert process.stdout is not None
         name = process.stdout.readline().strip().rpartition("--judge ")[2]
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        judge = make_judge(name, JudgeContext("test"))
+        judge = make_judge(f"{name}?timeout=200", JudgeContext("test"))  # a busy machine takes its time
         assert judge is not None and name.startswith("openai:smollm2@http://127.0.0.1:")
         (answer,) = judge.judge([Prompt(SYSTEM, "A mug in the sink?")])
         assert answer.verdict is not Verdict.UNREADABLE and answer.probabilities is not None

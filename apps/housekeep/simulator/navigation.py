@@ -22,8 +22,8 @@ SUBSTEPS = 10  # a forward step is taken in pieces of 2.5 cm, half a cell
 STANDING_DISC = 0.12  # metres around a standing point that are free whatever covers it
 IN_WALL = 0.03  # metres from a wall that nothing frees
 FURNITURE_COST = 20.0  # freeing a cell of furniture costs as much as this many free cells
-# Added to the cost of a cell 1, 2, ... cells from the nearest blocked one: a way keeps off corners, which makes one around
-# the end of a table up to a sixth longer than the shortest, and lets a walker with 20-degree turns pass without scraping.
+# Added to the cost of a cell 1, 2, ... cells from the nearest blocked one: ways keep off corners, so that a walker with
+# 20-degree turns passes without scraping; a way around the end of a table gets up to a sixth longer than the shortest.
 NEAR_COST = (1.0, 0.7, 0.4, 0.25, 0.12, 0.06)
 ROOM_CELLS = 3  # a straight stretch keeps this far from blocked cells, or as far as the cells that it replaces
 PATHS_KEPT = 20_000
@@ -115,7 +115,11 @@ class WalkMap:
         while target >= 0:
             way[rows[target], columns[target]] = True
             target = int(before[target])
-        self.freed |= binary_dilation(way & ~free, np.ones((7, 7), bool)) & possible
+        blocking = way & ~free
+        if blocking.any():
+            self.freed |= binary_dilation(blocking, np.ones((7, 7), bool)) & possible
+        else:  # free cells all the way, but two of them touch only at a corner
+            self.freed |= binary_dilation(way, np.ones((3, 3), bool)) & possible
 
     def _floor_cells(self) -> NDArray[np.float64]:
         """Centres of the CELL_METRES squares whose middle is walkable."""
@@ -186,7 +190,7 @@ class WalkMap:
         return [start, *corners, goal]
 
     def _clear(self, a: tuple[float, float], b: tuple[float, float]) -> bool:
-        """Whether the straight way between two points stays on walkable cells; corners are cells' centres, ends are not."""
+        """Whether the straight way between two points stays on walkable cells (ends, unlike corners, lie anywhere)."""
         samples = int(2 * max(abs(b[0] - a[0]), abs(b[1] - a[1])) / self.grid.step) + 1
         dx, dz = (b[0] - a[0]) / samples, (b[1] - a[1]) / samples
         return all(self.stands(a[0] + i * dx, a[1] + i * dz) for i in range(1, samples))
