@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from lmgt_core.gate import split_groups
 from lmgt_core.judge import Judge, JudgeKind
 from lmgt_core.judgment import Judgment, Verdict
 from lmgt_core.label_scoring import MENU, likeliest
-from lmgt_core.prompt import Prompt, PromptTemplate
+from lmgt_core.prompt import Prompt
 from lmgt_core.registry import JudgeContext, JudgeSpec, make_judge, parse_spec
 from lmgt_core.shift import speaks
 from lmgt_core.shifter import ask
@@ -41,6 +41,12 @@ DECIMALS = 6  # of what is fitted: below it lies the noise of linear algebra on 
 FEWEST = 20  # probes that a fit needs
 
 Offsets = tuple[float, float, float]  # of good, neutral, bad
+
+
+class Renders(Protocol):
+    """A prompt template."""
+
+    def render(self, description: Description) -> Prompt: ...
 
 
 @dataclass(frozen=True)
@@ -101,12 +107,12 @@ class CalibratedJudge:
         return [self.calibration(a, p.facts.get(ACTION, "")) for p, a in zip(prompts, answers, strict=True)]
 
 
-def content_free(template: PromptTemplate, action: str | None = None) -> list[Prompt]:
+def content_free(template: Renders, action: str | None = None) -> list[Prompt]:
     """The template's question about nothing, in a few wordings; about `action` in no state where one is given."""
     return [template.render(Description(nothing, nothing if action is None else action)) for nothing in NOTHING]
 
 
-def contextual(judge: Judge, template: PromptTemplate, actions: Sequence[str] = ()) -> LabelCalibration:
+def contextual(judge: Judge, template: Renders, actions: Sequence[str] = ()) -> LabelCalibration:
     """The calibration by questions about nothing, one set for each of `actions` (their facts' names) if there are any.
 
     UserError where the judge gives no probabilities.
@@ -192,34 +198,52 @@ def training_half(probes: Sequence[Probe], rng: np.random.Generator) -> list[Pro
     return [probe for probe, mine in zip(probes, chosen.tolist(), strict=True) if mine]
 
 
+def split_calibration(spec: str) -> tuple[str, Method | None]:
+    """A judge's name without its option `calibration`, and what that asked for; UserError for an unknown method."""
+    parsed = parse_spec(spec)
+    asked = parsed.options.get("calibration")
+    if asked is None:
+        return spec, None
+    rest = {name: value for name, value in parsed.options.items() if name != "calibration"}
+    for method in METHODS:
+        if asked == method:
+            return str(JudgeSpec(parsed.provider, parsed.argument, rest)), method
+    raise UserError(f"--judge {spec}: calibration={asked} is none of {', '.join(METHODS)}")
+
+
+def calibrate(
+    judge: Judge,
+    method: Method,
+    template: Renders,
+    probes: Sequence[Probe] = (),
+    actions: Sequence[str] = (),
+) -> CalibratedJudge:
+    """`judge` calibrated by `method`; best around a cache, so that what is asked here is asked once.
+
+    `template` asks about nothing, `actions` are those of per-action calibration, `probes` what `learned` learns from:
+    the training half of an audit's, never all of them. UserError where the method lacks what it needs.
+    """
+    if method == "learned":
+        if not probes:
+            raise UserError("calibration=learned: there are no labelled probes here; use calibration=contextual")
+        return CalibratedJudge(judge, learned(judge, probes))
+    if method == "per-action" and not actions:
+        raise UserError("calibration=per-action: the actions have no names here; use calibration=contextual")
+    return CalibratedJudge(judge, contextual(judge, template, actions if method == "per-action" else ()))
+
+
 def make_calibrated(
     spec: str,
     context: JudgeContext,
-    template: PromptTemplate,
+    template: Renders,
     probes: Sequence[Probe] = (),
     actions: Sequence[str] = (),
 ) -> Judge | None:
-    """`make_judge`, with the option `calibration=contextual|per-action|learned` taken care of.
-
-    `template` asks about nothing, `actions` are those of per-action calibration, `probes` what `learned` learns from:
-    the training half of an audit's, never all of them.
-    """
-    parsed = parse_spec(spec)
-    method = parsed.options.get("calibration")
+    """`make_judge`, with the option `?calibration=contextual|per-action|learned` taken care of by `calibrate`."""
+    plain, method = split_calibration(spec)
+    judge = make_judge(plain, context)
     if method is None:
-        return make_judge(spec, context)
-    options = {name: value for name, value in parsed.options.items() if name != "calibration"}
-    judge = make_judge(str(JudgeSpec(parsed.provider, parsed.argument, options)), context)
+        return judge
     if judge is None:
         raise UserError(f"--judge {spec}: none cannot be calibrated")
-    if method == "contextual":
-        return CalibratedJudge(judge, contextual(judge, template))
-    if method == "per-action":
-        if not actions:
-            raise UserError(f"--judge {spec}: {context.domain} does not name its actions; use calibration=contextual")
-        return CalibratedJudge(judge, contextual(judge, template, actions))
-    if method == "learned":
-        if not probes:
-            raise UserError(f"--judge {spec}: calibration=learned needs labelled probes; use calibration=contextual")
-        return CalibratedJudge(judge, learned(judge, probes))
-    raise UserError(f"--judge {spec}: calibration={method} is none of {', '.join(METHODS)}")
+    return calibrate(judge, method, template, probes, actions)

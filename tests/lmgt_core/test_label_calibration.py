@@ -187,8 +187,8 @@ def test_app_judges_take_the_option_too() -> None:
     ("spec", "said"),
     [
         ("biased?calibration=magic", "calibration=magic is none of contextual, per-action, learned"),
-        ("biased?calibration=learned", "needs labelled probes"),
-        ("biased?calibration=per-action", "does not name its actions"),
+        ("biased?calibration=learned", "no labelled probes here"),
+        ("biased?calibration=per-action", "actions have no names here"),
         ("none?calibration=contextual", "none cannot be calibrated"),
         ("random?calibration=contextual", "gives no probabilities"),
     ],
