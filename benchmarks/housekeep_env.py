@@ -4,12 +4,13 @@
     python benchmarks/housekeep_env.py --episodes FILE... --seconds 5 --size 84
 
 `rendering` counts a primitive step and an RGB, semantic and depth image; `seeing` a step and the set of visible
-instances, which is what training by skills asks for; `first` load infers the apartment and builds its model, `next` load
+instances, which is what training by skills asks for; `first` load infers the apartment and builds its model, `next`
 puts another episode into it. The agent walks, turns and looks at random. Times are of the process's own CPU, so that
 waiting for a core does not count (busy neighbours still slow it); `--wall` counts by the clock on the wall.
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from apps.housekeep.episode import Episode
 from apps.housekeep.episodes import load_many
 from apps.housekeep.simulator.mujoco_world import MujocoSimulator
 from apps.housekeep.simulator.protocol import Action
+from lmgt_core.errors import UserError
 
 ACTIONS = [Action.MOVE_FORWARD] * 3 + [Action.TURN_LEFT, Action.TURN_RIGHT, Action.LOOK_UP, Action.LOOK_DOWN]
 
@@ -111,9 +113,13 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     clock = time.perf_counter if arguments.wall else time.process_time
-    groups = apartments(load_many(arguments.episodes))
+    try:
+        groups = apartments(load_many(arguments.episodes))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
     speeds = [measure(g, arguments.size, arguments.seconds, clock) for g in track(groups, description="measuring")]
-    Console().print(table_of(speeds, arguments.size))
+    Console(width=None if sys.stdout.isatty() else 110).print(table_of(speeds, arguments.size))
 
 
 if __name__ == "__main__":

@@ -22,13 +22,11 @@ train a/oracle "${table_a[@]}" --judge oracle
 train a/preference "${table_a[@]}" --judge preference
 train a/none "${table_a[@]}" --judge none
 train a/minilm "${table_a[@]}" --judge minilm
-train a/preference-.9 "${table_a[@]}" --judge preference --min-precision .9
 train a/noisy-.65 "${table_a[@]}" --judge noisy-oracle:0.65 --no-gate
 train a/noisy-.8 "${table_a[@]}" --judge noisy-oracle:0.8 --no-gate
-train a/none-dense "${table_a[@]}" --judge none --reward dense
+train a/none-dense "${table_a[@]}" --judge none --reward dense # shown with seeds 0 1 2
 train a/minilm-no-gate "${table_a[@]}" --judge minilm --no-gate
-train a/preference-no-gate "${table_a[@]}" --judge preference --no-gate
-rows=(); for name in none minilm minilm-no-gate preference preference-no-gate preference-.9 noisy-.65 noisy-.8 oracle none-dense; do
+rows=(); for name in none minilm minilm-no-gate preference noisy-.65 noisy-.8 oracle none-dense; do
     rows+=("$out/a/$name")
 done
 [ -f "$out/a.json" ] || "$lmgt" housekeep evaluate "${rows[@]}" --episodes "$scene" --select 800:1000 \
@@ -37,16 +35,15 @@ done
 
 # B: transfer to unseen apartments and objects.
 homes=("$data"/episodes/train/{Benevolence_2,Pomaria_0,Pomaria_2}_int.json.gz)
-table_b=(--episodes "${homes[@]}" --select 0:800 --evaluate-select 800:1000 --steps 6000 --evaluate-count 9 --evaluate-every 2000)
-train b/preference "${table_b[@]}" --judge preference
-train b/oracle "${table_b[@]}" --judge oracle
-train b/none "${table_b[@]}" --judge none
-for home in val/Ihlen_1 test/Ihlen_0; do
-    table=$out/b-$(basename $home).json
-    [ -f "$table" ] || "$lmgt" housekeep evaluate "$out"/b/{none,preference,oracle} --workers 2 --select ::4 \
-        --episodes "$data/episodes/${home}_int.json.gz" --votes "$data/human_votes.npy" --json "$table"
-done
+table_b=(--episodes "${homes[@]}" --select 0:800 --evaluate-select 800:1000 --steps 4000 --evaluate-count 9 --evaluate-every 2000)
+train b "${table_b[@]}" --judge preference
+transfer() { # apartment, positions
+    [ -f "$out/b-${1#*/}.json" ] || "$lmgt" housekeep evaluate "$out/b" --workers 2 --select "$2" \
+        --episodes "$data/episodes/$1_int.json.gz" --votes "$data/human_votes.npy" --json "$out/b-${1#*/}.json"
+}
+transfer val/Ihlen_1 ::20
+transfer test/Ihlen_0 ::40
 
 # C: the primitive control on pixels, short: that the loop runs, and how fast.
 [ -f "$out/c/summary.json" ] || "$lmgt" housekeep train "${labels[@]}" --episodes "$scene" --select 0:800 --judge oracle \
-    --control primitive --algorithm dqn --steps 2000 --evaluate-every 2000 --evaluate-count 2 --seeds 0 --out "$out/c"
+    --control primitive --algorithm dqn --steps 1500 --evaluate-every 1500 --evaluate-count 1 --seeds 0 --out "$out/c"

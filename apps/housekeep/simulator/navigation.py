@@ -8,6 +8,7 @@ connected to the start count as walkable.
 """
 
 import math
+from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -27,7 +28,8 @@ FURNITURE_COST = 20.0  # freeing a cell of furniture costs as much as this many 
 NEAR_COST = (1.0, 0.7, 0.4, 0.25, 0.12, 0.06)
 ROOM_CELLS = 3  # a straight stretch keeps this far from blocked cells, or as far as the cells that it replaces
 PATHS_KEPT = 20_000
-COURSES_KEPT = 200
+FIELDS_KEPT = 1000  # goals of paths, some 25 kB each
+COURSES_KEPT = 150  # goals of courses, some 200 kB each
 TURN_PENALTY_METRES = 0.012  # a turn must save this much way in the next step: off by 20 degrees costs 0.015
 _HALF_TURN = 180 // TURN_DEGREES
 _TURNS_BY_SIZE = (0, *(sign * n for n in range(1, _HALF_TURN) for sign in (1, -1)), _HALF_TURN)
@@ -47,15 +49,16 @@ class WalkMap:
         cost = np.ones(deep.shape)
         for cells, extra in enumerate(NEAR_COST, 1):
             cost[deep == cells] += extra
-        self._graph, self._node = steps_graph(self.walkable, cost)
+        self._graph, node = steps_graph(self.walkable, cost)
+        self._nodes = node.tolist()  # [row][column], -1 where nobody can walk
         self._rows, self._columns = np.nonzero(self.walkable)
         _, nearest = distance_transform_edt(~self.walkable, return_indices=True)
         self._snap_row, self._snap_column = nearest
         self._free = self.walkable.tolist()  # a list of lists is the fastest thing to look one cell up in
         self._deep = deep.tolist()  # [row][column] cells to the nearest blocked one; 0: blocked
-        self._towards: OrderedDict[int, NDArray[np.int32]] = OrderedDict()
-        self._paths: OrderedDict[tuple[int, int], Corners] = OrderedDict()
-        self._lefts: OrderedDict[tuple[int, int], list[list[float]]] = OrderedDict()
+        self._towards: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._paths: OrderedDict[tuple[tuple[int, int], tuple[int, int]], Corners] = OrderedDict()
+        self._lefts: OrderedDict[tuple[int, int], array[float]] = OrderedDict()
         self.cells = self._floor_cells()  # [cell, 2]
 
     def _walkable(self, apartment: Apartment) -> NDArray[np.bool_]:
@@ -176,10 +179,10 @@ class WalkMap:
         source, target = self.grid.cell(*start), self.grid.cell(*goal)
         if source == target:
             return [start, goal]
-        key = (int(self._node[source]), int(self._node[target]))
+        key = (source, target)
         corners = self._paths.get(key)
         if corners is None:
-            corners = self._paths[key] = self._smoothed(self._cells_to(key[0], key[1]))
+            corners = self._paths[key] = self._smoothed(self._cells_to(source, target))
             if len(self._paths) > PATHS_KEPT:
                 self._paths.popitem(last=False)
         first = corners[0] if corners else goal
@@ -215,47 +218,52 @@ class WalkMap:
                 best, choice = after, turns
         return choice
 
-    def _way_left(self, left: list[list[float]], x: float, z: float) -> float:
+    def _way_left(self, left: "array[float]", x: float, z: float) -> float:
         """Metres to go from (x, z), between the four cells around it; a cell that is not walkable counts as its
         neighbour."""
         u, v = (x - self.grid.x0) / self.grid.step - 0.5, (z - self.grid.z0) / self.grid.step - 0.5
         row, column = int(v + 0.5), int(u + 0.5)
-        nearest = left[row][column]
+        nearest = left[self._nodes[row][column]]
         r, c = (row if v >= row else row - 1), (column if u >= column else column - 1)
         dv, du = v - r, u - c
-        around = (left[r][c], left[r][c + 1], left[r + 1][c], left[r + 1][c + 1])
+        above, below = self._nodes[r], self._nodes[r + 1]
+        around = (left[above[c]], left[above[c + 1]], left[below[c]], left[below[c + 1]])
         a, b, d, e = (w if w < math.inf else nearest for w in around)
         return (1 - dv) * ((1 - du) * a + du * b) + dv * ((1 - du) * d + du * e)
 
-    def _left(self, goal: tuple[int, int]) -> list[list[float]]:
-        """[row][column] metres of the way to the cell `goal`, infinite where nobody can walk; kept."""
+    def _left(self, goal: tuple[int, int]) -> "array[float]":
+        """[node + 1] metres of the way to the cell `goal`, infinite where there is none; the last one, which is what node
+        -1 finds, stands for the cells where nobody can walk. Kept, because goals repeat."""
         left = self._lefts.get(goal)
         if left is None:
             from scipy.sparse.csgraph import dijkstra
 
-            field = np.full(self.walkable.shape, np.inf)
-            field[self._rows, self._columns] = dijkstra(self._graph, indices=int(self._node[goal])) * self.grid.step
-            left = self._lefts[goal] = field.tolist()  # lists: single numbers are read from them
+            metres = dijkstra(self._graph, indices=self._nodes[goal[0]][goal[1]]) * self.grid.step
+            left = self._lefts[goal] = array("d", [*metres, math.inf])  # the fastest to read single numbers from
             if len(self._lefts) > COURSES_KEPT:
                 self._lefts.popitem(last=False)
         return left
 
-    def _cells_to(self, source: int, target: int) -> list[tuple[int, int]]:
+    def _cells_to(self, source: tuple[int, int], target: tuple[int, int]) -> list[tuple[int, int]]:
         """(row, column) of every cell on the way, both ends included."""
-        towards = self._field(target)
+        towards, nodes = self._towards_cell(target), self._nodes
         way = [source]
         while way[-1] != target:
-            way.append(int(towards[way[-1]]))
-        return [(int(self._rows[n]), int(self._columns[n])) for n in way]
+            row, column = way[-1]
+            code = towards[nodes[row][column]]
+            way.append((row + code // 3 - 1, column + code % 3 - 1))
+        return way
 
-    def _field(self, target: int) -> NDArray[np.int32]:
-        """[node] the next node on the way to `target`; kept, because goals repeat."""
+    def _towards_cell(self, target: tuple[int, int]) -> bytes:
+        """[node] which neighbour is next on the way to `target`, 3 (row difference + 1) + column difference + 1; kept."""
         if target not in self._towards:
             from scipy.sparse.csgraph import dijkstra
 
-            _, before = dijkstra(self._graph, indices=target, return_predecessors=True)
-            self._towards[target] = before.astype(np.int32)
-            if len(self._towards) > 1000:
+            _, before = dijkstra(self._graph, indices=self._nodes[target[0]][target[1]], return_predecessors=True)
+            following = np.where(before >= 0, before, np.arange(len(before)))
+            rows, columns = self._rows[following] - self._rows, self._columns[following] - self._columns
+            self._towards[target] = (3 * (rows + 1) + columns + 1).astype(np.uint8).tobytes()
+            if len(self._towards) > FIELDS_KEPT:
                 self._towards.popitem(last=False)
         return self._towards[target]
 

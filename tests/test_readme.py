@@ -1,0 +1,49 @@
+"""The commands in the READMEs are real: each is found and understood as it stands there, and the cheap ones are run."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import tyro
+
+from apps.cli import find, load, run
+
+ROOT = Path(__file__).resolve().parents[1]
+READMES = (ROOT / "README.md", ROOT / "apps" / "housekeep" / "README.md")
+
+
+def commands() -> list[str]:
+    """Every `lmgt ...` line of an indented block, continued lines joined, without what stands for the reader's own."""
+    found = []
+    for path in READMES:
+        text = path.read_text().replace("\\\n", " ")
+        found += [line.strip() for line in text.splitlines() if re.match(r" {4}lmgt ", line)]
+    return found
+
+
+def test_the_readmes_show_commands() -> None:
+    assert len(commands()) >= 10
+
+
+@pytest.mark.parametrize("line", commands())
+def test_a_command_of_the_readmes_is_understood(line: str) -> None:
+    words = [word for word in shlex.split(line, comments=True)[1:] if word != "..."]
+    command = find(words)
+    rest = words[len(command.words) :]
+    for flag in ("--votes", "--splits"):  # `--votes ...` stands for the reader's file
+        if flag in rest and (rest.index(flag) == len(rest) - 1 or rest[rest.index(flag) + 1].startswith("--")):
+            rest.insert(rest.index(flag) + 1, "FILE")
+    config = tyro.cli(load(command.config), args=rest)
+    assert type(config).__name__ == command.config.partition(":")[2]
+
+
+def test_the_doctor_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor"]) == 0
+    assert "mujoco" in capsys.readouterr().out.lower()
+
+
+def test_make_targets_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^ {4}make (\w+)", (ROOT / "README.md").read_text(), flags=re.M):
+        assert f"\n{target}:" in makefile
