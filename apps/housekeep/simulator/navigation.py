@@ -229,11 +229,14 @@ class WalkMap:
         above, below = self._nodes[r], self._nodes[r + 1]
         around = (left[above[c]], left[above[c + 1]], left[below[c]], left[below[c + 1]])
         a, b, d, e = (w if w < math.inf else nearest for w in around)
-        return (1 - dv) * ((1 - du) * a + du * b) + dv * ((1 - du) * d + du * e)
+        way: float = (1 - dv) * ((1 - du) * a + du * b) + dv * ((1 - du) * d + du * e)
+        return way
 
     def _left(self, goal: tuple[int, int]) -> "array[float]":
-        """[node + 1] metres of the way to the cell `goal`, infinite where there is none; the last one, which is what node
-        -1 finds, stands for the cells where nobody can walk. Kept, because goals repeat."""
+        """[node + 1] metres of the way to the cell `goal`; kept, because goals repeat.
+
+        The last one, which node -1 finds, is infinite: it stands for the cells where nobody can walk.
+        """
         left = self._lefts.get(goal)
         if left is None:
             from scipy.sparse.csgraph import dijkstra
@@ -255,7 +258,7 @@ class WalkMap:
         return way
 
     def _towards_cell(self, target: tuple[int, int]) -> bytes:
-        """[node] which neighbour is next on the way to `target`, 3 (row difference + 1) + column difference + 1; kept."""
+        """[node] the neighbour that is next on the way to `target`, as 3 (rows + 1) + columns + 1; kept."""
         if target not in self._towards:
             from scipy.sparse.csgraph import dijkstra
 
