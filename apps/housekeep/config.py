@@ -7,8 +7,6 @@ from typing import Literal
 from tyro.conf import Positional
 
 BUILTIN = "builtin"
-BUILTIN_TRAINING = ("builtin:train",)
-BUILTIN_EVALUATION = ("builtin:val",)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from apps.housekeep.config import BUILTIN_EVALUATION, BUILTIN_TRAINING, EvaluateConfig, TrainConfig, WatchConfig
+from apps.housekeep.config import EvaluateConfig, TrainConfig, WatchConfig
 
 JUDGES = ("none", "minilm", "oracle")
+HOME = ("builtin:train_home_0",)
+TRAINING, EVALUATION = "0:80", "80:100"  # episodes of that home
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class DemoConfig:
 
 
 def main(config: DemoConfig) -> dict[str, Any]:
-    """Trains, evaluates on an unseen apartment with unseen objects, writes the report and the video."""
+    """Trains, evaluates on other episodes of the same home, writes the report and the video."""
     from apps.housekeep import evaluate, train, watch
     from lmgt_core.report import build_report
 
@@ -36,8 +38,9 @@ def main(config: DemoConfig) -> dict[str, Any]:
         train.main(
             TrainConfig(
                 judge=judge,
-                episodes=BUILTIN_TRAINING,
-                evaluate_episodes=BUILTIN_EVALUATION,
+                episodes=HOME,
+                select=TRAINING,
+                evaluate_select=EVALUATION,
                 evaluate_every=500,
                 evaluate_count=10,
                 steps=config.steps,
@@ -47,12 +50,12 @@ def main(config: DemoConfig) -> dict[str, Any]:
                 workers=config.workers,
             )
         )
-    print("\n== evaluation in an apartment and with objects that training never saw", flush=True)
+    print("\n== evaluation on episodes of the home that training never saw", flush=True)
     rows = evaluate.main(
         EvaluateConfig(
             policies=tuple(str(run) for run in runs),
-            episodes=BUILTIN_EVALUATION,
-            select="0:50",
+            episodes=HOME,
+            select=EVALUATION,
             workers=config.workers,
             json=config.out / "evaluation.json",
         )
@@ -60,7 +63,7 @@ def main(config: DemoConfig) -> dict[str, Any]:
     report = config.out / "report.html"
     build_report(runs, report, command="make demo")
     video = config.out / "tidy.mp4"
-    watch.main(WatchConfig(policy=str(config.out / "oracle"), episodes=BUILTIN_EVALUATION, out=video))
+    watch.main(WatchConfig(policy=str(config.out / "oracle"), episodes=HOME, episode=80, out=video))
     print(f"\n{report}  the comparison, with learning curves\n{video}  what the robot does", flush=True)
     return {"rows": rows, "report": str(report), "video": str(video)}
 
