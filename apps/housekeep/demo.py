@@ -8,7 +8,7 @@ from typing import Any
 from apps.housekeep.config import EvaluateConfig, TrainConfig, WatchConfig
 
 JUDGES = ("none", "minilm", "oracle")
-HOME = ("builtin:train_home_0",)
+HOME = ("builtin:train_home_1",)
 TRAINING, EVALUATION = "0:80", "80:100"  # episodes of that home
 
 
@@ -18,7 +18,7 @@ class DemoConfig:
 
     out: Path = Path("demo")
     """Where runs, report.html and tidy.mp4 go; an interrupted demo goes on from there."""
-    steps: int = 1500
+    steps: int = 2400
     """Skills that each seed trains for."""
     seeds: tuple[int, ...] = (0, 1, 2)
     workers: int = os.cpu_count() or 1
@@ -41,7 +41,7 @@ def main(config: DemoConfig) -> dict[str, Any]:
                 episodes=HOME,
                 select=TRAINING,
                 evaluate_select=EVALUATION,
-                evaluate_every=500,
+                evaluate_every=800,
                 evaluate_count=10,
                 steps=config.steps,
                 seeds=config.seeds,
