@@ -35,6 +35,7 @@ CLASSES: Mapping[str, type[BaseAlgorithm]] = {
     "td3": sb3.TD3,
 }
 ROLLOUT = {"ppo": 2048, "a2c": 5}  # Stable-Baselines3's own n_steps, for references that leave it out
+LEARNING_STARTS = 100  # Stable-Baselines3's own, for references that leave it out
 UPDATES = 4  # of an on-policy learner, at least
 NORMALISER = "observations.json"  # inside the saved file
 Record = Callable[[str, dict[str, Any]], None]  # table, row
@@ -70,13 +71,15 @@ def make_learner(
 
 
 def within_budget(algorithm: str, reference: Reference, steps: int) -> tuple[dict[str, Any], int]:
-    """Settings and number of environments; on-policy rollouts are cut so that the budget holds at least UPDATES.
+    """Settings and number of environments, cut so that something is learnt within a small budget.
 
-    Without that, PPO would learn nothing from 100 steps: its rollouts are longer, and where one takes the whole budget
-    its learning rate has already fallen to 0.
+    On-policy rollouts leave room for at least UPDATES: PPO's are longer than 100 steps, and where one takes the whole
+    budget its learning rate has already fallen to 0. Off-policy learners explore for at most half of the budget: DQN's
+    reference begins to learn after 1,000 steps, TD3's after 10,000.
     """
     settings = {name: _schedule(value) for name, value in reference.settings.items()}
     if algorithm in OFF_POLICY:
+        settings["learning_starts"] = min(settings.get("learning_starts", LEARNING_STARTS), steps // 2)
         return settings, reference.n_envs
     n_envs = min(reference.n_envs, max(1, steps // UPDATES // 2))  # two steps each: PPO needs more than one in all
     n_steps = int(settings.get("n_steps", ROLLOUT[algorithm]))

@@ -26,7 +26,7 @@ class JudgeConfig:
     documents: Path | None = None
     """What --strategy retrieval reads: a folder of .txt or .md files (default: apps/control/manuals/<task>)."""
     learning_starts: int | None = None
-    """Steps before dqn, sac and td3 begin to learn (default: the reference's)."""
+    """Steps before dqn, sac and td3 begin to learn (default: the reference's, at most half of --steps)."""
 
 
 @dataclass(frozen=True)

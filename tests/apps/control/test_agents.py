@@ -58,6 +58,26 @@ def test_an_on_policy_learner_learns_several_times_however_small_the_budget(agen
     assert learner._n_updates >= updates * REFERENCES["Pendulum-v1", "ppo"].settings["n_epochs"]
 
 
+@pytest.mark.parametrize(
+    ("env", "algorithm", "steps", "begins"),
+    [
+        ("CartPole-v1", "dqn", 100, 50),
+        ("CartPole-v1", "dqn", 10_000, 1000),
+        ("Pendulum-v1", "td3", 300, 150),
+        ("Pendulum-v1", "sac", 1000, 100),
+    ],
+)
+def test_an_off_policy_learner_explores_for_at_most_half_of_the_budget(agents, env, algorithm, steps, begins) -> None:
+    learner = agents.make_learner(WORLDS[env], algorithm, steps, 0, None)
+    assert learner.learning_starts == begins
+
+
+def test_an_off_policy_learner_learns_however_small_the_budget(agents) -> None:
+    for env, algorithm in (("CartPole-v1", "dqn"), ("Pendulum-v1", "td3")):
+        learner, _, _ = rows_of(agents, env, algorithm, 100)
+        assert learner._n_updates >= 100
+
+
 def test_a_round_that_the_budget_cuts_is_learnt_from(agents) -> None:
     learner, _, _ = rows_of(agents, "CartPole-v1", "dqn", 300, learning_starts=10)
     assert learner._n_updates == 2 * 128  # after step 256, and after step 300
