@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Scores = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
@@ -70,14 +71,18 @@ class ChoiceModel(Protocol):
     @property
     def name(self) -> str: ...
 
-    def scores(self, affinity: Floats) -> Floats:
-        """Non-negative scores [..., N + 1] of documents with `affinity` [..., N]; the last one is that of no click."""
+    def scores(self, affinity: Scores) -> Scores:
+        """Non-negative scores [..., N + 1] of documents with `affinity` [..., N]; the last one is that of no click.
+
+        They hold up to a factor in each row where only their ratios count, and are in the type of `affinity`.
+        """
         ...
 
-    def probabilities(self, scores: Floats) -> Floats:
+    def probabilities(self, scores: Scores) -> Scores:
         """P [..., K + 1] of choosing each place of a slate with `scores` [..., K + 1], in the order of the slate.
 
-        The last column is no click. Multinomial models divide by the sum; cascade models go down the slate.
+        The last column is no click. Multinomial models divide by the sum; cascade models go down the slate, and the
+        no-click score that they are given is not looked at.
         """
         ...
 
