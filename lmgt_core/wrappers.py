@@ -17,6 +17,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import iterate
 from numpy.typing import NDArray
 
+from lmgt_core.agent_rule import AgentRule
+from lmgt_core.potential import Potential
 from lmgt_core.shifter import RewardShifter
 from lmgt_core.transition import add_shift
 
@@ -30,6 +32,7 @@ class RewardShift(gym.Wrapper[Any, Any, Any, Any]):
 
     def __init__(self, env: gym.Env[Any, Any], shifter: RewardShifter) -> None:
         super().__init__(env)
+        _check_rule(shifter)
         self.shifter = shifter
         self.decisions = 0
         self._observation: Any = None
@@ -76,6 +79,7 @@ class VectorRewardShift(VectorWrapper[Any, Any, Any, Any, Any]):
         mode = env.metadata.get("autoreset_mode")
         if not isinstance(mode, AutoresetMode):
             raise ValueError(f"{env} does not say its autoreset_mode, so it is unknown which steps are decisions")
+        _check_rule(shifter)
         self.shifter = shifter
         self.decisions = 0
         self._mode = mode
@@ -121,3 +125,10 @@ class VectorRewardShift(VectorWrapper[Any, Any, Any, Any, Any]):
         delta[decides] = self.shifter([observations[i] for i in decides], [chosen[i] for i in decides]).delta
         self.decisions += len(decides)
         return delta
+
+
+def _check_rule(shifter: RewardShifter) -> None:
+    """ValueError for a rule whose delta is no shift of the reward: added to it, it would be `raw` by another name."""
+    rule = getattr(shifter, "rule", None)  # what judges in the background hides its rule in a thread
+    if isinstance(rule, AgentRule | Potential):
+        raise ValueError(f"the rule {rule.name} does not work by adding a number to the reward of one decision")

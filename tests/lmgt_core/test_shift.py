@@ -121,7 +121,7 @@ def test_annealing_can_go_around_every_plain_rule() -> None:
     assert rule.state_dict() == {"inner": {"count": 2, "total": 2.0}}
 
 
-@pytest.mark.parametrize("name", ["", "Raw", "potential", "annealed:cosine", "annealed:linear:pies", "raw:x"])
+@pytest.mark.parametrize("name", ["", "Raw", "potential:linear", "annealed:cosine", "annealed:linear:pies", "raw:x"])
 def test_an_unknown_rule_is_answered_with_the_names_that_there_are(name: str) -> None:
     with pytest.raises(UserError, match="raw, continuous, centered, annealed:linear, annealed:exponential"):
         make_rule(name, 1.0, 10)
