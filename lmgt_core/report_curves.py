@@ -74,12 +74,17 @@ def final_figure(runs: Sequence[ReportRun], metric: str) -> list[ReportFigure]:
 
 
 def evaluation_points(run: ReportRun, metric: str, position: str) -> Points:
-    """{position: the values of `metric` of the seeds that were evaluated there}."""
+    """{position: the values of `metric` at the k-th evaluation of each seed that has one}, k = 0, 1, ...
+
+    Seeds are evaluated when an episode ends, so at slightly different positions: a point stands at their mean.
+    """
+    seeds = [rows for rows in run.evaluations.values() if rows]
     points: dict[float, list[float]] = {}
-    for rows in run.evaluations.values():
-        for row in rows:
-            if metric in row and position in row:
-                points.setdefault(row[position], []).append(row[metric])
+    for k in range(max((len(rows) for rows in seeds), default=0)):
+        there = [rows[k] for rows in seeds if k < len(rows) and metric in rows[k] and position in rows[k]]
+        if there:
+            at = float(np.mean([row[position] for row in there]))
+            points.setdefault(at, []).extend(row[metric] for row in there)
     return points
 
 

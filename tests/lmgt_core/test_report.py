@@ -8,7 +8,7 @@ import pytest
 
 from lmgt_core.errors import UserError
 from lmgt_core.report import ReportConfig, build_report, main
-from lmgt_core.report_curves import position_column, smoothing_window, training_points
+from lmgt_core.report_curves import evaluation_points, position_column, smoothing_window, training_points
 from lmgt_core.report_run import load_run, load_runs
 from lmgt_core.report_tables import settings_rows
 from lmgt_core.run_log import RunLog
@@ -334,6 +334,17 @@ def test_the_training_curve_averages_windows_and_never_extrapolates(tmp_path: Pa
     assert (at[0], at[-1]) == (20.0, 40.0)  # the first full window of two, and the longest seed's end
     assert points[at[0]] == [0.5, 10.5]
     assert points[at[-1]] == [2.5]  # seed 1 ended at 20
+
+
+def test_seeds_evaluated_at_slightly_different_moments_make_one_point(tmp_path: Path) -> None:
+    with RunLog.create(tmp_path / "run", {"app": "test"}) as log:
+        for seed, moments in ((0, (0, 1010, 2000)), (1, (0, 1030, 2000)), (2, (0, 1005))):
+            for moment in moments:
+                log.record_evaluation(seed, {"decisions": moment, "success": seed + moment / 10_000})
+    points = evaluation_points(load_run(tmp_path / "run", "run"), "success", "decisions")
+    assert list(points) == [0.0, 1015.0, 2000.0]
+    assert points[1015.0] == pytest.approx([0.101, 1.103, 2.1005])
+    assert points[2000.0] == pytest.approx([0.2, 1.2])  # seed 2 was killed before
 
 
 def test_the_axis_is_one_that_all_runs_have_and_that_never_falls() -> None:
