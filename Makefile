@@ -18,6 +18,8 @@ setup: .venv/.ready
 	$(BIN)/python -m pip install --quiet --no-compile -r requirements.txt -c constraints.txt
 	$(BIN)/python -m pip install --quiet --no-compile --no-deps -r requirements-nodeps.txt
 	$(BIN)/python -m pip install --quiet --no-compile --no-deps --no-build-isolation -e .
+	@# pip compiles on one core; without bytecode every process would compile torch anew where writing it is turned off
+	-$(BIN)/python -m compileall -q -j 0 .venv/lib > /dev/null
 	touch $@
 
 demo: setup
