@@ -70,7 +70,7 @@ class InterestExploration(VectorisedSimulator):
 
         RecSim's own prior (`avg_user_state`) takes the mean of the logarithms for the mean of the affinities.
         """
-        affinity: Scores = self.prior_affinity[observation.document_topic] + observation.documents[:, :, -1]
+        affinity = self.prior_affinity[observation.document_topic] + observation.documents[:, :, -1]
         return self.choice_model.scores(affinity).astype(np.float32)
 
     def _sample_users(self, rng: np.random.Generator) -> Block:
@@ -96,7 +96,8 @@ class InterestExploration(VectorisedSimulator):
         return np.concatenate([np.take(self._one_hot, self.document[TOPIC], axis=0), quality], axis=2)
 
     def _respond(self, shown: Block) -> Response:
-        affinity = np.take_along_axis(self.user["affinity"], shown[TOPIC], 1) + shown[QUALITY]
+        taste: Scores = np.take_along_axis(self.user["affinity"], shown[TOPIC], 1)
+        affinity = taste + shown[QUALITY]
         probabilities = self.choice_model.probabilities(self.choice_model.scores(affinity))
         clicked = choose(probabilities, self._uniform())
         return Response(clicked, (clicked < self.slate_size).astype(np.float64), np.zeros(self.users, bool))

@@ -1,19 +1,9 @@
 """A simulator from what the command line says."""
 
-from collections.abc import Callable
-
 from apps.slateq.config import WorldConfig, check_world
-from apps.slateq.simulator.interest_evolution import InterestEvolution
-from apps.slateq.simulator.interest_exploration import InterestExploration
-from apps.slateq.simulator.long_term_satisfaction import LongTermSatisfaction
 from apps.slateq.simulator.protocol import Simulator
+from apps.slateq.simulator.worlds import VECTORISED
 from lmgt_core.errors import UserError
-
-VECTORISED: dict[str, Callable[[WorldConfig, int], Simulator]] = {
-    "interest-evolution": InterestEvolution,
-    "interest-exploration": InterestExploration,
-    "long-term-satisfaction": LongTermSatisfaction,
-}
 
 
 def make_simulator(config: WorldConfig, users: int = 1) -> Simulator:

@@ -3,9 +3,9 @@
 Shapes: B users, N candidates, K documents a slate, T topics, U numbers that are observed of a user, D of a document.
 A new user takes the place of one whose session ended, in the same step.
 
-Common random numbers: equal seeds give equal users (user k of row b), candidates, and luck (row b at step t), whatever
-the slates are, so policies can be compared in pairs. RecSim's own package can promise this only of its users and
-documents, and only session by session (see `RecSimSimulator`).
+Common random numbers: equal seeds give equal users (user k of row b), candidates and luck (row b at step t), whatever
+the slates are, so policies can be compared in pairs. Behind the adapter, RecSim's candidates are those of the t-th
+slate of the k-th user, and its luck is equal only at the beginning of each session.
 """
 
 from collections.abc import Mapping
@@ -142,3 +142,16 @@ class Simulator(Protocol):
     def load_state_dict(self, state: Mapping[str, Any]) -> Observation:
         """Takes up what `state_dict` gave and returns the observation to act on next."""
         ...
+
+
+def checked_slates(slates: Integers, users: int, slate_size: int, candidates: int) -> Integers:
+    """`slates` as an array; ValueError where it is not [users, slate_size] distinct places among the candidates."""
+    slates = np.asarray(slates)
+    if slates.shape != (users, slate_size) or not np.issubdtype(slates.dtype, np.integer):
+        raise ValueError(f"slates are integers {[users, slate_size]}, not {slates.dtype} {list(slates.shape)}")
+    if slates.min() < 0 or slates.max() >= candidates:
+        raise ValueError(f"a slate names candidates 0 to {candidates - 1}")
+    in_order = np.sort(slates, axis=1)
+    if (in_order[:, 1:] == in_order[:, :-1]).any():
+        raise ValueError("a slate names no candidate twice")
+    return slates

@@ -7,7 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from apps.slateq.config import WorldConfig
-from apps.slateq.simulator.protocol import Bools, ChoiceModel, Feedback, Floats, Integers, Observation, Scores
+from apps.slateq.simulator.protocol import (
+    Bools,
+    ChoiceModel,
+    Feedback,
+    Floats,
+    Integers,
+    Observation,
+    Scores,
+    checked_slates,
+)
 from apps.slateq.simulator.streams import Block, Streams
 
 TOPIC, QUALITY = "topic", "quality"  # fields that every world's documents have
@@ -83,7 +92,7 @@ class VectorisedSimulator(ABC):
 
     def step(self, slates: Integers) -> Feedback:
         """Serves `slates` [B, K]; users whose session is over are replaced in the same step."""
-        slates = self._checked(slates)
+        slates = checked_slates(slates, self.users, self.slate_size, self.candidates)
         shown = {name: np.take_along_axis(field, slates, 1) for name, field in self.document.items()}
         response = self._respond(shown)
         self._step += 1
@@ -165,18 +174,6 @@ class VectorisedSimulator(ABC):
         topic = np.where(nothing, self.topics, shown[TOPIC][self._rows, place])
         quality = np.where(nothing, 0.0, shown[QUALITY][self._rows, place])
         return topic, quality.astype(np.float32)
-
-    def _checked(self, slates: Integers) -> Integers:
-        slates = np.asarray(slates)
-        wanted = (self.users, self.slate_size)
-        if slates.shape != wanted or not np.issubdtype(slates.dtype, np.integer):
-            raise ValueError(f"slates are integers {list(wanted)}, not {slates.dtype} {list(slates.shape)}")
-        if slates.min() < 0 or slates.max() >= self.candidates:
-            raise ValueError(f"a slate names candidates 0 to {self.candidates - 1}")
-        in_order = np.sort(slates, axis=1)
-        if (in_order[:, 1:] == in_order[:, :-1]).any():
-            raise ValueError("a slate names no candidate twice")
-        return slates
 
 
 def _entropy() -> int:
