@@ -7,6 +7,7 @@ items go in the order of the candidates. A slate always holds K items, even wher
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ def optimal(scores: Array, values: Array, k: int) -> Array:
     return slate
 
 
-def optimal_by_linear_program(scores: NDArray, values: NDArray, k: int) -> NDArray[np.int64]:
+def optimal_by_linear_program(scores: NDArray[Any], values: NDArray[Any], k: int) -> NDArray[np.int64]:
     """What `optimal` gives, by the paper's linear program (Charnes and Cooper 1962), for all B users at once [B, K].
 
     With y = t x, x the items' places in the slate and t = 1 / (sum of scores): maximise sum of s a y, where

@@ -1,0 +1,66 @@
+"""A learned policy as the evaluation plays it: from an agent in training, or from what `PolicySaver` saved."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tf_agents.policies import policy_saver, tf_policy
+from tf_agents.trajectories import time_step as ts
+
+from apps.slateq.features import Features
+from apps.slateq.simulator.protocol import Floats, Integers
+from lmgt_core.errors import UserError
+
+
+def time_step(told: Features) -> ts.TimeStep:
+    """`told` as TF-Agents hands it to a policy; step types and rewards are not looked at."""
+    users = len(told)
+    return ts.TimeStep(
+        step_type=tf.fill([users], tf.constant(ts.StepType.MID)),
+        reward=tf.zeros([users]),
+        discount=tf.ones([users]),
+        observation={name: tf.constant(part) for name, part in told.as_dict().items()},
+    )
+
+
+class Served:
+    """A `baselines.Policy` around a TF-Agents policy's action."""
+
+    def __init__(self, action: Callable[[ts.TimeStep], Any]) -> None:
+        self._action = action
+
+    @classmethod
+    def of(cls, policy: tf_policy.TFPolicy) -> "Served":
+        """The policy of an agent, compiled for any number of users."""
+        signature = tf.nest.map_structure(
+            lambda spec: tf.TensorSpec([None, *spec.shape], spec.dtype), policy.time_step_spec
+        )
+        return cls(tf.function(policy.action, input_signature=[signature]))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Served":
+        """The policy that was saved in `folder`; UserError when there is none."""
+        if not (folder / "saved_model.pb").exists():
+            raise UserError(f"{folder}: holds no policy; let the run finish with train --resume")
+        saved = tf.saved_model.load(str(folder))
+        return cls(lambda step: saved.action(step))
+
+    def serve(self, features: Features) -> Integers:
+        """Slates [B, K]."""
+        return np.asarray(self._action(time_step(features)).action.numpy())
+
+    def learn(self, topics: Integers, clicked: Integers, reward: Floats) -> None:
+        """Nothing: it was trained before."""
+
+
+def save_policy(policy: tf_policy.TFPolicy, folder: Path) -> None:
+    """Writes `policy` as a SavedModel to `folder`, in place of what was there; a kill leaves no half of it."""
+    half = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(half, ignore_errors=True)
+    policy_saver.PolicySaver(policy, batch_size=None).save(str(half))
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(half, folder)

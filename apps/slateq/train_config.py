@@ -1,0 +1,92 @@
+"""What `lmgt slateq train` and `evaluate` can be told."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from apps.slateq.config import JudgeConfig, WorldConfig
+
+
+@dataclass(frozen=True)
+class AgentConfig:
+    """How the learned policies learn. Chosen on training seeds 100 and up, which no reported run uses."""
+
+    gamma: float = 0.99
+    multi_step: int = 1
+    """Steps of a target."""
+    history: bool | None = None
+    """Tell the policy what happened in the session so far (default: for -N policies)."""
+    dueling: bool = False
+    """Learn what all items share apart from their differences."""
+    double: bool = False
+    """Choose the target's slates by the online network."""
+    hidden: tuple[int, ...] = (128, 128)
+    """Units of the item network's layers."""
+    learning_rate: float = 1e-3
+    batch_size: int = 512
+    updates: int = 2
+    """Gradient steps for each step of all --users."""
+    target_rate: float = 0.01
+    """Of the target network's Polyak averaging, for each gradient step."""
+    replay: int = 50_000
+    """Steps that are remembered."""
+    warm_up: int = 2_000
+    """Steps before the first gradient step."""
+    epsilon: float = 0.05
+    """Share of random slates once exploration has fallen from 1."""
+    epsilon_share: float = 0.2
+    """Share of the training during which it falls."""
+    value_scale: float = 50.0
+    """Size of values: what the network's output is multiplied by, and errors are divided by."""
+
+
+@dataclass(frozen=True)
+class TrainConfig(WorldConfig, JudgeConfig):
+    """Train a recommendation policy on simulated users, with or without a judge shifting its reward."""
+
+    policy: str = "QL-OT-GS"
+    """SARSA-TS, SARSA-GS, QL-TT-TS, QL-GT-GS, QL-OT-TS, QL-OT-GS, QL-OT-OS, each also with -N (no click is valued as an
+    item of its own); tabular, tabular-N, full-slate."""
+    steps: int = 300_000
+    """Slates served in training, over all users."""
+    users: int = 128
+    """Users served at a time."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    out: Path = Path("runs/slateq")
+    """The run directory."""
+    resume: bool = False
+    """Continue a run that was killed."""
+    workers: int = 1
+    """Seeds trained at the same time, each in a process of its own."""
+    evaluate_every: int | None = None
+    """Steps between two points of the learning curve (default: a tenth of --steps)."""
+    evaluate_episodes: tuple[int, ...] = ()
+    """Also evaluate when so many training sessions have ended, like 10 50 500 5000."""
+    evaluate_users: int = 500
+    """Sessions of each evaluation; the same users every time."""
+    checkpoint_every: int = 100_000
+    """Steps between two checkpoints."""
+    agent: AgentConfig = AgentConfig()
+
+
+@dataclass(frozen=True)
+class EvaluateConfig(WorldConfig):
+    """Compare policies on the same simulated users; no shift is seen here."""
+
+    policies: str = "Random,MYOP-GS,quality"
+    """Names and run directories, separated by commas; differences are paired with the first. Random, MYOP-TS, MYOP-GS,
+    MYOP-OS; popularity, UCB, Thompson (they learn from the users they serve here); quality (PRIVILEGED: knows each
+    topic's true quality); a learned policy's name is trained first, in OUT/trained."""
+    users: int = 5000
+    """Sessions."""
+    seed: int = 20_261
+    """Of the users and of their luck; training uses others."""
+    batch: int = 1000
+    """Users simulated at a time (always 1 with --simulator recsim)."""
+    out: Path | None = None
+    """A folder for report.html and rows.json."""
+    json: Path | None = None
+    """Write the table's rows there as well."""
+    train_steps: int = 300_000
+    """For learned policies that are given by name."""
+    train_seeds: tuple[int, ...] = (0,)
+    """For learned policies that are given by name."""
