@@ -93,6 +93,8 @@ class VectorisedSimulator(ABC):
     def step(self, slates: Integers) -> Feedback:
         """Serves `slates` [B, K]; users whose session is over are replaced in the same step."""
         slates = checked_slates(slates, self.users, self.slate_size, self.candidates)
+        if self._streams is None:
+            raise RuntimeError("reset the simulator before its first step")
         shown = {name: np.take_along_axis(field, slates, 1) for name, field in self.document.items()}
         response = self._respond(shown)
         self._step += 1
@@ -139,8 +141,9 @@ class VectorisedSimulator(ABC):
 
     @property
     def _started(self) -> Streams:
+        """The streams; RuntimeError before the first reset."""
         if self._streams is None:
-            raise RuntimeError("reset the simulator before the first step")
+            raise RuntimeError("reset the simulator first")
         return self._streams
 
     def _uniform(self) -> Scores:
