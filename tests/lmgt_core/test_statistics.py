@@ -75,13 +75,46 @@ def test_the_interval_of_three_values_is_that_of_all_27_resamples() -> None:
     assert bootstrap_ci([0.0, 1.0, 5.0], "mean", confidence=0.8) == pytest.approx((1 / 3, 11 / 3))
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+SIMULATED = 2000  # data sets; the standard error of a coverage of .95 is then .005
+
+
+@pytest.mark.parametrize("statistic", ["mean", "iqm"])
+def test_the_interval_covers_the_truth_in_95_percent_of_simulated_data(statistic: str) -> None:
     rng = np.random.default_rng(1)
     covered = 0
-    for _ in range(200):
-        low, high = bootstrap_ci(rng.normal(2.0, 1.0, 40), "mean", rng, n=400)
+    for _ in range(SIMULATED):
+        low, high = bootstrap_ci(rng.normal(2.0, 1.0, 40), statistic, rng, n=400)
         covered += low <= 2.0 <= high
-    assert 178 <= covered <= 200  # binomial(200, .95): fewer than 178 has a probability below .001
+    assert 0.93 <= covered / SIMULATED <= 0.97
+
+
+def test_the_stratified_interval_covers_the_truth_in_95_percent_of_simulated_data() -> None:
+    rng = np.random.default_rng(2)
+    covered = 0
+    for _ in range(SIMULATED):
+        strata = [rng.normal(0.0, 1.0, 25), rng.normal(4.0, 2.0, 25)]  # two tasks, whose pooled mean is 2
+        low, high = bootstrap_ci(strata, "mean", rng, n=400)
+        covered += low <= 2.0 <= high
+    assert 0.93 <= covered / SIMULATED <= 0.97
+
+
+def test_the_nested_interval_covers_the_truth_in_95_percent_of_simulated_data() -> None:
+    rng = np.random.default_rng(3)
+    covered, simulated = 0, 400
+    for _ in range(simulated):
+        seeds = rng.normal(2.0, 1.0, 40)
+        low, high = nested_bootstrap_ci([rng.normal(mean_of_seed, 1.0, 5) for mean_of_seed in seeds], rng, n=300)
+        covered += low <= 2.0 <= high
+    assert 0.93 <= covered / simulated <= 0.97
+
+
+def test_few_seeds_give_intervals_that_are_too_narrow_as_the_docstring_warns() -> None:
+    rng = np.random.default_rng(4)
+    covered = 0
+    for _ in range(SIMULATED):
+        low, high = bootstrap_ci(rng.normal(2.0, 1.0, 5), "mean", rng, n=200)
+        covered += low <= 2.0 <= high
+    assert 0.79 <= covered / SIMULATED <= 0.88
 
 
 def test_strata_are_resampled_separately() -> None:
@@ -126,6 +159,19 @@ def test_the_probability_of_improvement_is_the_mann_whitney_statistic(x: list[fl
 def test_improvement_over_each_other_sums_to_one(x: list[float], y: list[float]) -> None:
     there, back = probability_of_improvement(x, y, n=10), probability_of_improvement(y, x, n=10)
     assert there.probability + back.probability == pytest.approx(1)
+
+
+def test_the_probability_of_improvement_is_the_exact_one_of_normal_runs() -> None:
+    # X - Y is normal with mean .5 and variance 2, so P(X > Y) = Phi(.5 / sqrt 2).
+    exact = stats.norm.cdf(0.5 / np.sqrt(2))
+    rng = np.random.default_rng(5)
+    found, covered, simulated = [], 0, 1000
+    for _ in range(simulated):
+        got = probability_of_improvement(rng.normal(0.5, 1.0, 40), rng.normal(0.0, 1.0, 40), rng, n=300)
+        found.append(got.probability)
+        covered += got.ci95[0] <= exact <= got.ci95[1]
+    assert np.mean(found) == pytest.approx(exact, abs=0.007)  # three standard errors
+    assert 0.93 <= covered / simulated <= 0.97
 
 
 def test_improvement_by_or_over_a_single_run_has_no_interval() -> None:
