@@ -18,10 +18,14 @@ which the benchmark's own objects stand, and every one is a guess where the data
    picture, door...).
 """
 
+from __future__ import annotations  # worlds in a worker process import this file under Python 3.9
+
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from apps.housekeep.episode import Receptacle
+if TYPE_CHECKING:
+    from apps.housekeep.episode import Receptacle
 
 STEP_METRES = 0.05  # an agent walks over this
 HEAD_METRES = 1.6  # and under this
@@ -63,7 +67,7 @@ class Rect:
     def size(self) -> tuple[float, float]:
         return (self.x1 - self.x0, self.z1 - self.z0)
 
-    def grown(self, by: float) -> "Rect":
+    def grown(self, by: float) -> Rect:
         """This rectangle with every side moved outwards by `by` metres."""
         return Rect(self.x0 - by, self.z0 - by, self.x1 + by, self.z1 + by)
 
@@ -71,7 +75,7 @@ class Rect:
         """The point of the rectangle nearest to (x, z)."""
         return (min(max(x, self.x0), self.x1), min(max(z, self.z0), self.z1))
 
-    def overlaps(self, other: "Rect") -> bool:
+    def overlaps(self, other: Rect) -> bool:
         """Whether the interiors meet."""
         return self.x0 < other.x1 and other.x0 < self.x1 and self.z0 < other.z1 and other.z0 < self.z1
 

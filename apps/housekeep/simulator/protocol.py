@@ -1,16 +1,18 @@
 """What a Housekeep world must do; positions are in the episode's axes (metres, y up)."""
 
-import itertools
+from __future__ import annotations  # worlds in a worker process import this file under Python 3.9
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.housekeep.episode import Episode
+if TYPE_CHECKING:
+    from apps.housekeep.episode import Episode
 
 FORWARD_METRES = 0.25
 TURN_DEGREES = 20
@@ -38,7 +40,7 @@ def path_length(corners: Sequence[tuple[float, float]]) -> float:
     """Metres along `corners`; infinite when there are none (no path)."""
     if not corners:
         return math.inf
-    return sum(math.dist(a, b) for a, b in itertools.pairwise(corners))
+    return sum(math.dist(a, b) for a, b in zip(corners, corners[1:]))  # noqa: B905, RUF007 - Python 3.9
 
 
 @dataclass(frozen=True)

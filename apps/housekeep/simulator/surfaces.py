@@ -1,5 +1,7 @@
 """Where a thing can be put down: free spots on a receptacle's top."""
 
+from __future__ import annotations  # worlds in a worker process import this file under Python 3.9
+
 from collections.abc import Iterable, Sequence
 
 import numpy as np

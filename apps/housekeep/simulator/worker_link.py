@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-
 from apps.housekeep.simulator.worker import PROTOCOL, frame_views, memory_bytes, receive, send
 from lmgt_core.errors import UserError
 

@@ -102,7 +102,7 @@ def test_errors_of_the_world_come_through_as_what_they_are(remote: RemoteSimulat
     with pytest.raises(UserError, match="size"):
         RemoteSimulator((0, 24))
     remote.load(home())
-    with pytest.raises(ValueError, match="is not a valid Action|six actions"):
+    with pytest.raises(ValueError, match=r"is not a valid Action|six actions"):
         remote.step(77)  # type: ignore[arg-type]
     assert remote.step(Action.TURN_LEFT).failure == ""  # and the worker lives on
 
@@ -183,7 +183,7 @@ def test_a_worker_dies_with_its_parent(world: str) -> None:
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
     time.sleep(0.3)
-    assert not Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    assert Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     parent.kill()
     parent.communicate()
     assert gone(child)
@@ -199,7 +199,7 @@ def test_another_protocol_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def test_an_interpreter_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--habitat-python .* cannot be run"):
+    with pytest.raises(UserError, match=r"--habitat-python .* cannot be run"):
         RemoteSimulator((8, 8), python=tmp_path / "python")
 
 
