@@ -1,0 +1,58 @@
+"""Labelled questions for audits: topics that no training serves, or the vocabulary's own where there are no others.
+
+In interest evolution they are the audit half of the probe topics, half of them of low and half of high lasting value by
+our own judgment (deviation 1 of README.md). A group of probes is a topic; for slates, which share topics, a handful of
+topics that slates are made of, so that no topic lies on both sides of an audit's split.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from apps.slateq.config import JudgeUnit
+from apps.slateq.describe import ATTITUDES, UNKNOWN, SlateDescriber
+from apps.slateq.oracle import TopicTruth
+from apps.slateq.vocabulary import Vocabulary
+from lmgt_core.audit import Probe, balance_probes
+from lmgt_core.description import Description
+from lmgt_core.judgment import Verdict
+from lmgt_core.prompt import Prompt
+
+SEED = 20_409  # fixed: every judge and strategy answers the same questions
+HANDFUL = 4  # topics, two of each half, that one group of slates is made of
+SLATES = 30  # of each group
+
+Render = Callable[[Description], Prompt]
+
+
+def probe_set(
+    vocabulary: Vocabulary, truth: TopicTruth, render: Render, unit: JudgeUnit, slate: int, interests: bool
+) -> list[Probe]:
+    """The probes, rendered by `render`, as many good as bad ones, and all neutral ones."""
+    rng = np.random.default_rng(SEED)
+    worth = {name: truth.value_of[name] for name in vocabulary.audit or vocabulary.names}
+    describer = SlateDescriber(vocabulary.names)
+    steps = range(len(ATTITUDES)) if interests else (UNKNOWN,)
+    if unit == "item":
+        asked = [(describer.of([name], step), name) for name in worth for step in steps]
+    else:
+        asked = [(describer.of(names, int(rng.choice(steps))), group) for names, group in _slates(worth, slate, rng)]
+    probes = []
+    for description, group in asked:
+        prompt = render(description)
+        probes.append(Probe(prompt, truth.verdict(prompt), group))
+    neutral = [probe for probe in probes if probe.label is Verdict.NEUTRAL]
+    return balance_probes([probe for probe in probes if probe.label is not Verdict.NEUTRAL], rng) + neutral
+
+
+def _slates(worth: Mapping[str, float], slate: int, rng: np.random.Generator) -> Iterator[tuple[list[str], str]]:
+    """Different slates with their groups; topics may stand in a slate more than once, as in the world."""
+    ranked = sorted(worth, key=lambda name: worth[name])
+    half = len(ranked) // 2
+    low, high = (rng.permutation(names).tolist() for names in (ranked[:half], ranked[half:]))
+    each = HANDFUL // 2
+    for start in range(0, half, each):
+        topics = low[start : start + each] + high[start : start + each]
+        drawn = {tuple(sorted(rng.choice(topics, slate).tolist())) for _ in range(SLATES)}
+        for names in sorted(drawn):
+            yield list(names), f"{start // each}"
