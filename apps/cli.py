@@ -72,6 +72,18 @@ COMMANDS = (
         "apps.control.table:main",
     ),
     Command(
+        ("slateq", "train"),
+        "train a recommendation policy on simulated users, with a judge shifting its reward",
+        "apps.slateq.train_config:TrainConfig",
+        "apps.slateq.train:main",
+    ),
+    Command(
+        ("slateq", "evaluate"),
+        "recommendation policies on the same users: returns, clicks, quality, paired differences",
+        "apps.slateq.train_config:EvaluateConfig",
+        "apps.slateq.evaluate:main",
+    ),
+    Command(
         ("judge", "ask"),
         "one question to a judge: prompt, reply, probabilities, verdict, shift",
         "lmgt_core.judge_commands:AskConfig",

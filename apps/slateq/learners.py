@@ -49,7 +49,7 @@ def time_step_spec(world: World) -> ts.TimeStep:
             "user": tensor_spec.TensorSpec([world.user], tf.float32, "user"),
             "history": tensor_spec.TensorSpec([history.SIZE], tf.float32, "history"),
             "documents": tensor_spec.TensorSpec([n, world.document], tf.float32, "documents"),
-            "topic": tensor_spec.TensorSpec([n], tf.int32, "topic"),
+            "topic": tensor_spec.BoundedTensorSpec([n], tf.int32, 0, world.topics - 1, "topic"),
             "scores": tensor_spec.TensorSpec([n + 1], tf.float32, "scores"),
         }
     )

@@ -109,7 +109,7 @@ class TableNetwork(network.Network):
         scores, topic = observation["scores"], tf.cast(observation["topic"], tf.int32)
         total = scores[..., :-1] + scores[..., -1:]
         fit = scores[..., :-1] / tf.where(total > 0, total, tf.ones_like(total))
-        cell = topic * self.bins + tf.minimum(tf.cast(fit * self.bins, tf.int32), self.bins - 1)
+        cell = topic * self.bins + tf.clip_by_value(tf.cast(fit * self.bins, tf.int32), 0, self.bins - 1)
         none = tf.fill(tf.shape(cell[..., :1]), self.topics * self.bins)
         values = tf.gather(self.table, tf.concat([cell, none], axis=-1))
         return self.value_scale * (values if self.valued_no_click else _unvalued(values)), network_state

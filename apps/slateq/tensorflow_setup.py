@@ -1,8 +1,11 @@
-"""TensorFlow as training wants it: one thread, and equal runs give equal bits."""
+"""TensorFlow as training wants it: one thread, equal runs give equal bits, and no chatter from what it imports."""
+
+import warnings
 
 
 def one_deterministic_thread() -> None:
     """Small networks are faster on one thread; operations give equal results in equal runs. Once in a process."""
+    _quiet()
     import tensorflow as tf
 
     try:
@@ -13,3 +16,13 @@ def one_deterministic_thread() -> None:
     tf.config.experimental.enable_op_determinism()
     # TF-Agents builds networks by calling them on random numbers, which then need a seed; ours come from elsewhere.
     tf.random.set_seed(0)
+
+
+def _quiet() -> None:
+    """TF-Agents' source makes Python warn about `is ()`, and the gym that it imports advertises its successor."""
+    warnings.filterwarnings("ignore", category=SyntaxWarning)
+    try:
+        from gym_notices import notices
+    except ImportError:
+        return
+    notices.notices.clear()

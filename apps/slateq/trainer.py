@@ -1,9 +1,7 @@
 """Training of one seed: serve, judge, remember, learn; killed and resumed, it ends with the same numbers."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,12 +12,13 @@ from tf_agents.utils import common
 
 from apps.slateq.features import Features, features
 from apps.slateq.history import SessionHistory
+from apps.slateq.judging import SlateShifter
 from apps.slateq.learned import Served, save_policy, time_step
 from apps.slateq.learners import World, make_agent, make_replay
 from apps.slateq.policies import learned_policy
 from apps.slateq.session_metrics import METRICS, play
 from apps.slateq.simulator.make import make_simulator
-from apps.slateq.simulator.protocol import Feedback, Floats, Integers, Observation, Simulator
+from apps.slateq.simulator.protocol import Feedback, Floats, Integers, Simulator
 from apps.slateq.snapshot import from_bytes, to_bytes
 from apps.slateq.train_config import TrainConfig
 from lmgt_core.run_log import RunLog
@@ -28,26 +27,10 @@ EVALUATION = 90_210  # seed of the learning curve's users: the same for every ru
 SUMS = ("return", "length", "clicks", "quality", "shift")  # of a session in training
 
 
-class Judged:
-    """What the trainer asks of judging: the shifts [B] of a step, their weight, and a state to keep."""
-
-    def shift(self, observation: Observation, slates: Integers, feedback: Feedback) -> Floats:
-        raise NotImplementedError
-
-    def weight(self, step: int) -> float:
-        raise NotImplementedError
-
-    def state_dict(self) -> dict[str, Any]:
-        raise NotImplementedError
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        raise NotImplementedError
-
-
 class Trainer:
     """One seed's training."""
 
-    def __init__(self, config: TrainConfig, seed: int, judged: Judged | None, run: Path) -> None:
+    def __init__(self, config: TrainConfig, seed: int, judged: SlateShifter | None, run: Path) -> None:
         self.config, self.seed, self.judged, self.run = config, seed, judged, run
         self.simulator: Simulator = make_simulator(config, config.users)
         self.evaluated: Simulator = make_simulator(config, config.evaluate_users)
@@ -89,10 +72,6 @@ class Trainer:
                 self._save()
         save_policy(self.agent.policy, policy_folder(self.run, self.seed))
         return self.last
-
-    def forget(self) -> None:
-        """Removes the checkpoint, which holds the whole replay, once the seed's result is on the disk."""
-        shutil.rmtree(self.run / "checkpoints" / f"seed_{self.seed}", ignore_errors=True)
 
     @property
     def evaluate_every(self) -> int:

@@ -1,0 +1,193 @@
+"""`lmgt slateq train`: audits the judge, trains every seed, writes the run directory."""
+
+import multiprocessing
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from queue import Empty
+from typing import Any
+
+from apps.slateq.config import WorldConfig, check_world
+from apps.slateq.judging import Judging, check_judging, load_words, make_audit, make_judging
+from apps.slateq.policies import learned_policy
+from apps.slateq.session_metrics import METRICS
+from apps.slateq.train_config import TrainConfig
+from lmgt_core.errors import UserError
+from lmgt_core.progress import progress
+from lmgt_core.provenance import provenance
+from lmgt_core.run_log import RunLog
+from lmgt_core.shift import make_rule
+from lmgt_core.statistics import summarise
+from lmgt_core.tables import print_table
+
+CACHE = "judgments.sqlite"
+STATS = ("judgments", "cache_hits", "unreadable", "abstained", "seconds")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks are faster on one thread
+
+
+def main(config: TrainConfig) -> dict[str, Any]:
+    """Trains and returns the summary that is also in the run directory's summary.json."""
+    check(config)
+    log = RunLog.create(config.out, resolved(config), config.resume)
+    audit = make_audit(config, config, config.out / CACHE)
+    if audit["audited"]:
+        print(f"{audit['headline']} [{audit['kind']}]", flush=True)
+    judging = make_judging(config, config, config.steps, config.out / CACHE, audit=audit)  # what can be, is asked ahead
+    judging.close()
+    with progress("steps", config.steps * len(config.seeds)) as bar:
+        for seed, result in train_seeds(config, audit, bar.advance):
+            log.finish_seed(seed, result)
+            forget_checkpoint(config, seed)
+    results = [result for seed in config.seeds if (result := log.seed_result(seed)) is not None]
+    summary = summarise_run(config, judging, results)
+    log.write_summary(summary)
+    rows = [{"metric": name, **values} for name, values in summary["metrics"].items()]
+    print_table(rows, title=f"{config.policy}, judge {config.judge}: after training, {len(results)} seeds, no shift")
+    return summary
+
+
+def check(config: TrainConfig) -> None:
+    """UserError naming the flag for what cannot be trained, before anything is written."""
+    check_world(config)
+    policy = learned_policy(config.policy)
+    if config.simulator == "recsim" and config.users != 1:
+        raise UserError(f"--simulator recsim: serves one user at a time, not {config.users}; give --users 1")
+    if config.simulator == "recsim" and config.evaluate_users != 1:
+        raise UserError("--simulator recsim: serves one user at a time; give --evaluate-users 1, or train vectorised")
+    numbers = {
+        "steps": config.steps,
+        "users": config.users,
+        "workers": config.workers,
+        "evaluate-users": config.evaluate_users,
+        "checkpoint-every": config.checkpoint_every,
+        "agent.multi-step": config.agent.multi_step,
+        "agent.batch-size": config.agent.batch_size,
+        "agent.updates": config.agent.updates,
+        "agent.replay": config.agent.replay,
+    }
+    for flag, value in numbers.items():
+        if value < 1:
+            raise UserError(f"--{flag} {value}: give a number of at least 1")
+    if config.evaluate_every is not None and config.evaluate_every < 1:
+        raise UserError(f"--evaluate-every {config.evaluate_every}: give a number of at least 1")
+    if not config.seeds or len(set(config.seeds)) < len(config.seeds) or min(config.seeds) < 0:
+        raise UserError("--seeds: give one or more different numbers of at least 0")
+    if not 0 < config.min_precision < 1:
+        raise UserError(f"--min-precision {config.min_precision}: a precision lies between 0 and 1, like 0.75")
+    _check_agent(config)
+    check_judging(config, config)
+    make_rule(config.rule, config.scale, config.steps)
+    if policy.learner == "full-slate":
+        from apps.slateq.full_slate import all_slates
+
+        all_slates(config.candidates, config.slate)
+
+
+def _check_agent(config: TrainConfig) -> None:
+    agent = config.agent
+    if not 0 <= agent.gamma <= 1:
+        raise UserError(f"--agent.gamma {agent.gamma}: a discount lies between 0 and 1")
+    if agent.gamma == 1 and config.environment == "interest-exploration":
+        raise UserError("--agent.gamma 1: sessions of interest-exploration have no end; give less, like 0.99")
+    for flag, value in (("epsilon", agent.epsilon), ("epsilon-share", agent.epsilon_share)):
+        if not 0 <= value <= 1:
+            raise UserError(f"--agent.{flag} {value}: a share lies between 0 and 1")
+    if not agent.hidden or min(agent.hidden) < 1:
+        raise UserError("--agent.hidden: give the units of one or more layers, like 128 128")
+    for flag, size in (("learning-rate", agent.learning_rate), ("value-scale", agent.value_scale)):
+        if not 0 < size < float("inf"):
+            raise UserError(f"--agent.{flag} {size}: give a finite number above 0")
+    if not 0 < agent.target_rate <= 1:
+        raise UserError(f"--agent.target-rate {agent.target_rate}: give a share above 0, up to 1")
+
+
+def resolved(config: TrainConfig) -> dict[str, Any]:
+    """Everything that a reader of the run needs to repeat it."""
+    settings = asdict(config)
+    for name in ("out", "resume", "workers"):
+        settings.pop(name)
+    template = load_words(config, config).template
+    prompt = {"name": template.name, "hash": template.hash}
+    return {"app": "slateq", "env": environment(config), "settings": settings, "prompt": prompt, **provenance()}
+
+
+def environment(config: WorldConfig) -> str:
+    """The world in words, for reports: runs of one world are compared."""
+    return f"{config.environment}, {config.candidates} candidates, slates of {config.slate}"
+
+
+def train_seeds(
+    config: TrainConfig, audit: dict[str, Any], tick: Callable[[int], None]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields (seed, result) of every seed, `config.workers` at a time."""
+    if config.workers == 1 or len(config.seeds) == 1:
+        for seed in config.seeds:
+            yield seed, train_seed(config, seed, audit, tick)
+        return
+    context = multiprocessing.get_context("spawn")
+    ticks = context.Manager().Queue()
+    with context.Pool(min(config.workers, len(config.seeds))) as pool:
+        waiting = {seed: pool.apply_async(_train_apart, (config, seed, audit, ticks)) for seed in config.seeds}
+        while waiting:
+            with suppress(Empty):
+                tick(ticks.get(timeout=0.5))
+            for seed in [seed for seed, job in waiting.items() if job.ready()]:
+                yield seed, waiting.pop(seed).get()
+
+
+def _train_apart(config: TrainConfig, seed: int, audit: dict[str, Any], ticks: Any) -> dict[str, Any]:
+    """`train_seed` in a process of its own."""
+    return train_seed(config, seed, audit, ticks.put)
+
+
+def train_seed(config: TrainConfig, seed: int, audit: dict[str, Any], tick: Callable[[int], None]) -> dict[str, Any]:
+    """Trains one seed: its last evaluation, the judge's counts, and how long it took."""
+    with RunLog.open(config.out) as log:
+        if (finished := log.seed_result(seed)) is not None:
+            tick(config.steps)
+            return finished
+        from apps.slateq.tensorflow_setup import one_deterministic_thread
+
+        one_deterministic_thread()
+        from apps.slateq.trainer import Trainer
+
+        judging = make_judging(config, config, config.steps, config.out / CACHE, seed, audit)
+        begun = time.perf_counter()
+        metrics = Trainer(config, seed, judging.shifter, config.out).train(log, tick)
+        judging.close()
+        stats = None if judging.shifter is None else judging.shifter.stats.as_dict()
+        return {"metrics": metrics, "judge_stats": stats, "seconds": time.perf_counter() - begun}
+
+
+def forget_checkpoint(config: TrainConfig, seed: int) -> None:
+    """Removes the checkpoint of a finished seed: it holds the whole replay, and its policy is saved."""
+    shutil.rmtree(config.out / "checkpoints" / f"seed_{seed}", ignore_errors=True)
+
+
+def summarise_run(config: TrainConfig, judging: Judging, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The run's summary: each metric over seeds, the judge's counts added up."""
+    stats: dict[str, float] = dict.fromkeys(STATS, 0)
+    for result in results:
+        for name, value in (result["judge_stats"] or {}).items():
+            stats[name] += value
+    return {
+        "app": "slateq",
+        "env": environment(config),
+        "algorithm": config.policy,
+        "judge": config.judge,
+        "judge_kind": judging.judge.kind.value if judging.judge else "no judge",
+        "judge_unit": config.judge_unit,
+        "vocabulary": config.vocabulary,
+        "rule": config.rule,
+        "scale": config.scale,
+        "strategy": config.strategy,
+        "seeds": list(config.seeds),
+        "steps": config.steps,
+        "metrics": {name: summarise([r["metrics"][name] for r in results]) for name in METRICS},
+        "judge_stats": stats,
+        "audit": judging.audit,
+        "seconds": sum(r["seconds"] for r in results),
+    }
