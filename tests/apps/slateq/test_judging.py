@@ -1,0 +1,236 @@
+"""From a judge's name to shifts for a batch of users; audits, gates and prompts."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from apps.slateq import audit as audit_command
+from apps.slateq.config import AuditConfig, JudgeConfig, WorldConfig
+from apps.slateq.judging import PROMPTS, Judging, check_judging, load_words, make_audit, make_judging
+from apps.slateq.judging_task import make_task
+from apps.slateq.minilm_topics import choose, make_minilm
+from apps.slateq.simulator.interest_evolution import topic_means
+from apps.slateq.simulator.make import make_simulator
+from lmgt_core.errors import UserError
+from lmgt_core.judge import Judge
+from lmgt_core.judges.minilm import MiniLMEncoder
+from lmgt_core.judgment import Verdict
+from lmgt_core.prompt import STRATEGIES, Prompt, PromptTemplate
+from tests.contracts.judge import JudgeContract
+from tests.contracts.recommender_simulator import random_slates
+
+WORLD = WorldConfig()
+ENVIRONMENTS = ("interest-evolution", "interest-exploration", "long-term-satisfaction")
+HASHES = Path(__file__).with_name("prompt_hashes.json")
+
+
+def judging(tmp_path: Path, world: WorldConfig = WORLD, **settings: Any) -> Judging:
+    return make_judging(world, JudgeConfig(**settings), steps=100, cache=tmp_path / "judgments.sqlite")
+
+
+def served(made: Judging, steps: int = 20, users: int = 64, world: WorldConfig = WORLD) -> list[tuple[Any, Any]]:
+    """Feedback and shifts of random slates."""
+    simulator, rng = make_simulator(world, users), np.random.default_rng(0)
+    observation, out = simulator.reset(0), []
+    for _ in range(steps):
+        slates = random_slates(simulator, rng)
+        feedback = simulator.step(slates)
+        assert made.shifter is not None
+        out.append((feedback, made.shifter.shift(observation, slates, feedback)))
+        observation = feedback.observation
+    return out
+
+
+def test_the_oracle_shifts_clicks_by_the_sign_of_their_topics_quality(tmp_path: Path) -> None:
+    signs = np.append(np.sign(topic_means()), 0)  # topic 20 is no click
+    for feedback, shift in served(judging(tmp_path, judge="oracle")):
+        assert shift.dtype == np.float32 and np.array_equal(shift, signs[feedback.topic])
+
+
+def test_no_click_shifts_nothing_for_slates_as_well(tmp_path: Path) -> None:
+    made = judging(tmp_path, judge="oracle", judge_unit="slate", gate=False)
+    rows = served(made)
+    silent = [shift[feedback.clicked == 3] for feedback, shift in rows]
+    assert not np.concatenate(silent).any()
+    assert np.concatenate([shift for _, shift in rows]).any()
+
+
+def test_the_scale_is_the_size_of_a_shift(tmp_path: Path) -> None:
+    shifts = np.concatenate([s for _, s in served(judging(tmp_path, judge="oracle", scale=2.5), steps=3)])
+    assert set(np.abs(shifts).tolist()) == {0.0, 2.5}
+
+
+def test_no_judge_gives_no_shifter(tmp_path: Path) -> None:
+    made = judging(tmp_path)
+    assert made.shifter is None and made.audit == {"audited": False, "reason": "no judge"}
+
+
+def test_neutral_shifts_by_nothing(tmp_path: Path) -> None:
+    assert not any(shift.any() for _, shift in served(judging(tmp_path, judge="neutral")))
+
+
+def test_the_cache_answers_after_a_hundred_questions(tmp_path: Path) -> None:
+    made = judging(tmp_path, judge="minilm", gate=False)
+    assert made.cache is not None and made.shifter is not None
+    asked = made.cache.stats.misses
+    assert asked <= 100
+    served(made, steps=50)
+    stats = made.shifter.stats
+    assert made.cache.stats.misses == asked and stats.cache_hits == stats.judgments > 1000
+    made.close()
+
+
+def test_a_state_taken_up_goes_on_as_the_original(tmp_path: Path) -> None:
+    one, other = (judging(tmp_path, judge="oracle", rule="centered") for _ in range(2))
+    served(one)
+    assert one.shifter is not None and other.shifter is not None
+    other.shifter.load_state_dict(json.loads(json.dumps(one.shifter.state_dict())))
+    for (_, a), (_, b) in zip(served(one, 3), served(other, 3), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_seeds_make_other_mistakes(tmp_path: Path) -> None:
+    made = [
+        make_judging(WORLD, JudgeConfig(judge="noisy-oracle:0.6", gate=False), 100, tmp_path / "c.sqlite", seed=seed)
+        for seed in (0, 1)
+    ]
+    one, other = (np.concatenate([shift for _, shift in served(m, 5)]) for m in made)
+    assert not np.array_equal(one, other)
+
+
+def test_minilm_is_proven_on_topics_it_never_saw(tmp_path: Path) -> None:
+    audit = make_audit(WORLD, JudgeConfig(judge="minilm"), tmp_path / "c.sqlite")
+    assert audit["auc_ci95"][0] > 0.75 and not audit["silent"] and audit["held_out_ok"]
+    assert audit["vocabulary"] == "builtin" and "speaks" in audit["headline"]
+
+
+def test_where_words_say_nothing_the_gate_silences_minilm(tmp_path: Path) -> None:
+    made = judging(tmp_path, judge="minilm", vocabulary="shuffled")
+    assert made.audit["silent"] and 0.35 < made.audit["auc"] < 0.65
+    assert not any(shift.any() for _, shift in served(made, 5))
+
+
+def test_an_audit_is_the_same_every_time(tmp_path: Path) -> None:
+    first, second = (make_audit(WORLD, JudgeConfig(judge="oracle"), tmp_path / "c.sqlite") for _ in range(2))
+    assert {**first, "seconds_per_judgment": 0} == {**second, "seconds_per_judgment": 0}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS[1:])
+def test_two_or_five_topics_are_too_few_for_a_gate_and_the_audit_says_so(tmp_path: Path, environment: Any) -> None:
+    world = WorldConfig(environment=environment)
+    made = judging(tmp_path, world, judge="oracle")
+    assert made.audit["silent"] and "--no-gate" in made.audit["headline"]
+    spoken = judging(tmp_path, world, judge="oracle", gate=False)
+    assert any(shift.any() for _, shift in served(spoken, 5, world=world))
+
+
+@pytest.mark.parametrize("unit", ["item", "slate"])
+def test_probes_are_balanced_and_share_no_topic_between_groups(unit: Any) -> None:
+    words = load_words(WORLD, JudgeConfig(judge_unit=unit))
+    probes = words.probes()
+    labels = [probe.label for probe in probes if probe.label is not Verdict.NEUTRAL]
+    assert len(labels) >= 140 and labels.count(Verdict.GOOD) == labels.count(Verdict.BAD)
+    groups: dict[str, set[str]] = {}
+    for probe in probes:
+        for topic in probe.prompt.facts["topics"].split("; "):
+            groups.setdefault(topic, set()).add(probe.group)
+            assert topic not in words.vocabulary.names and topic not in words.vocabulary.train
+    assert all(len(found) == 1 for found in groups.values())
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_world_has_a_template_for_every_strategy(environment: Any, strategy: str) -> None:
+    words = load_words(WorldConfig(environment=environment), JudgeConfig(strategy=strategy))
+    prompt = words.template.render(next(words.describer().everything(words.interests)))
+    assert prompt.user.rstrip().endswith("Is this recommendation good, neutral or bad?")
+    assert prompt.user.startswith("From the manuals:") is (strategy == "retrieval")
+
+
+def test_the_templates_are_those_that_results_were_measured_with() -> None:
+    """A change of words changes judgments: renew the file by hand, and every number that rests on them."""
+    hashes = {f"{p.parent.name}/{p.stem}": PromptTemplate.load(p).hash for p in sorted(PROMPTS.glob("*/*.txt"))}
+    assert hashes == json.loads(HASHES.read_text())
+
+
+def test_examples_and_manuals_name_no_topic_that_is_served_or_audited() -> None:
+    vocabulary = load_words(WORLD, JudgeConfig()).vocabulary
+    folder = PROMPTS / "interest-evolution"
+    told = (folder / "few-shot.txt").read_text() + (
+        PROMPTS.parent / "manuals/interest-evolution/manual.txt"
+    ).read_text()
+    assert not [name for name in (*vocabulary.names, *vocabulary.audit, *vocabulary.train) if name in told]
+
+
+class TestMiniLM(JudgeContract):
+    def make_judge(self) -> Judge:
+        return make_minilm("", load_words(WORLD, JudgeConfig()).vocabulary.train, "slateq/interest-evolution")
+
+    def prompts(self) -> list[Prompt]:
+        words = load_words(WORLD, JudgeConfig())
+        return [words.template.render(d) for d in words.describer().everything(True)][::9]
+
+
+def test_minilms_words_are_chosen_on_train_topics_only() -> None:
+    train = load_words(WORLD, JudgeConfig()).vocabulary.train
+    template, calibration, area = choose(MiniLMEncoder.load(), train)
+    assert area > 0.9 and calibration.temperature > 0 and template.name.count("|") == 2
+    with pytest.raises(UserError, match="minilm"):
+        choose(MiniLMEncoder.load(), {"opera": True})
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"judge": "nobody"}, "--judge nobody"),
+        ({"judge": "minilm:big"}, "minilm takes no argument"),
+        ({"judge": "oracle", "rule": "rawish"}, "--rule rawish"),
+        ({"judge": "oracle", "scale": -1.0}, "--scale -1"),
+        ({"judge": "oracle", "strategy": "magic"}, "--strategy magic"),
+        ({"judge": "oracle", "vocabulary": "nowhere.txt"}, "--vocabulary nowhere.txt"),
+        ({"judge": "oracle", "prompts": Path("nowhere")}, "no such prompt template"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_in_one_line(settings: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(UserError) as raised:
+        check_judging(WORLD, JudgeConfig(**settings))
+    assert complaint in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_the_audit_command_shows_what_the_words_contribute(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = audit_command.main(AuditConfig(judge=("minilm", "oracle"), json=tmp_path / "rows.json"))
+    by = {(row["judge"], row["vocabulary"]): row for row in rows}
+    assert by["minilm", "builtin"]["auc"] > 0.8 and not by["minilm", "builtin"]["silent"]
+    assert by["minilm", "shuffled:0"]["silent"]
+    assert by["oracle", "shuffled:0"]["served"] == by["oracle", "builtin"]["served"] == 1
+    assert by["oracle", "builtin"]["kind"] == "oracle (privileged)"
+    assert json.loads((tmp_path / "rows.json").read_text())["rows"][0]["judge"] == "minilm"
+    assert "served" in capsys.readouterr().out
+
+
+def test_the_audit_command_refuses_none() -> None:
+    with pytest.raises(UserError, match="nothing to audit"):
+        audit_command.main(AuditConfig(judge=("none",)))
+
+
+def test_judge_commands_can_ask_about_any_topic() -> None:
+    task = make_task("interest-evolution")
+    assert task.describe("likes", "0").state == "The viewer likes celebrity gossip."
+    assert task.describe("-0.9", "opera").facts == {"topics": "opera", "interest": "strongly dislikes"}
+    assert len(task.questions(task.template("cot").render)) == 100
+    assert len(task.probes(task.template("zero-shot").render)) == 200
+    for state, action in (("maybe", "0"), ("likes", " ")):
+        with pytest.raises(UserError, match=r"--state|--action"):
+            task.describe(state, action)
+    with pytest.raises(UserError, match="no such world"):
+        make_task("CartPole-v1")
+
+
+def test_a_description_never_holds_hidden_truth(tmp_path: Path) -> None:
+    words = load_words(WORLD, JudgeConfig())
+    other = load_words(replace(WORLD, evolution=replace(WORLD.evolution, max_utility=9.0)), JudgeConfig())
+    assert [d for d in words.describer().everything(True)] == [d for d in other.describer().everything(True)]
