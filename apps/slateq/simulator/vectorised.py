@@ -90,19 +90,27 @@ class VectorisedSimulator(ABC):
         self._draw_documents()
         return self._observe()
 
-    def step(self, slates: Integers) -> Feedback:
-        """Serves `slates` [B, K]; users whose session is over are replaced in the same step."""
+    def step(self, slates: Integers, served: Bools | None = None) -> Feedback:
+        """Serves `slates` [B, K]; users whose session is over are replaced in the same step.
+
+        Users who are not `served` [B] (default: all are) wait: nothing of theirs changes, and they click on nothing.
+        """
         slates = checked_slates(slates, self.users, self.slate_size, self.candidates)
         if self._streams is None:
             raise RuntimeError("reset the simulator before its first step")
         shown = {name: np.take_along_axis(field, slates, 1) for name, field in self.document.items()}
+        waiting = None if served is None or served.all() else _Waiting(self, ~served)
         response = self._respond(shown)
         self._step += 1
+        if waiting is not None:
+            response = waiting.taken_back(response)
         truncated = ~response.terminated & (self._step >= self.session_steps)
         done = response.terminated | truncated
         led_to = self._observed_users(), self._step.copy()
         self._replace(done)
         self._draw_documents()
+        if waiting is not None:
+            waiting.keep_documents()
         observation = self._observe()
         final = observation
         if done.any():
@@ -177,6 +185,29 @@ class VectorisedSimulator(ABC):
         topic = np.where(nothing, self.topics, shown[TOPIC][self._rows, place])
         quality = np.where(nothing, 0.0, shown[QUALITY][self._rows, place])
         return topic, quality.astype(np.float32)
+
+
+class _Waiting:
+    """Undoes a step for the users who were not served."""
+
+    def __init__(self, simulator: VectorisedSimulator, rows: Bools) -> None:
+        self.simulator, self.rows = simulator, rows
+        self.user = {name: field[rows].copy() for name, field in simulator.user.items()}
+        self.document = {name: field[rows].copy() for name, field in simulator.document.items()}
+
+    def taken_back(self, response: Response) -> Response:
+        """`response` without what these users did."""
+        for name, field in self.user.items():
+            self.simulator.user[name][self.rows] = field
+        self.simulator._step[self.rows] -= 1
+        clicked = np.where(self.rows, self.simulator.slate_size, response.clicked)
+        reward = np.where(self.rows, 0.0, response.reward)
+        return Response(clicked, reward, response.terminated & ~self.rows)
+
+    def keep_documents(self) -> None:
+        """Puts their candidates back."""
+        for name, field in self.document.items():
+            self.simulator.document[name][self.rows] = field
 
 
 def _entropy() -> int:

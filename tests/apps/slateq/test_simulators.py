@@ -69,7 +69,7 @@ def at_random() -> Callable[[Simulator, Any], Any]:
 def test_returns_are_those_measured_on_recsim(
     candidates: int, slate: int, policy: Any, known: float, slack: float
 ) -> None:
-    got = returns(make_simulator(WorldConfig(candidates=candidates, slate=slate), users=2000), policy)
+    got = returns(make_simulator(WorldConfig(candidates=candidates, slate=slate), users=1000), policy)
     interval = 1.96 * got.std() / np.sqrt(len(got))
     assert abs(got.mean() - known) < 1.5 * np.hypot(slack, interval)  # both are 95 % intervals: 2.9 standard errors
 
