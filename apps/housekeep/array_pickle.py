@@ -96,17 +96,31 @@ KNOWN: dict[tuple[str, str], type] = {("numpy", "ndarray"): _NdArray, ("numpy", 
 KNOWN |= {(module, "_reconstruct"): _Array for module in MODULES} | {(module, "scalar"): _Scalar for module in MODULES}
 
 
+class _FloatDType(_DType):
+    """The same, and floating-point numbers as well."""
+
+    def __init__(self, code: str, *_: Any) -> None:
+        if code in ("f4", "f8"):
+            self.code, self.order = code, "="
+        else:
+            super().__init__(code)
+
+
 class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, floats: bool) -> None:
+        super().__init__(file)
+        self.known = KNOWN | ({("numpy", "dtype"): _FloatDType} if floats else {})
+
     def find_class(self, module: str, name: str) -> Any:
         try:
-            return KNOWN[module, name]
+            return self.known[module, name]
         except KeyError:
             raise PickleError(f"it asks for {module}.{name}, which is refused"[:150]) from None
 
 
-def read_object_npy(content: bytes) -> Any:
+def read_object_npy(content: bytes, floats: bool = False) -> Any:
     """The object in an .npy file; arrays in its dictionary are numpy arrays (of objects: flat lists). PickleError for
-    anything that is not numbers and text."""
+    anything that is not whole numbers (with `floats`: any numbers) and text."""
     file = io.BytesIO(content)
     try:
         version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
@@ -119,7 +133,7 @@ def read_object_npy(content: bytes) -> Any:
     pickled = content[file.tell() :]
     try:
         _check_memo(pickled)
-        return _plain(_Unpickler(io.BytesIO(pickled)).load())
+        return _plain(_Unpickler(io.BytesIO(pickled), floats).load())
     except PickleError:
         raise
     except Exception as error:  # a damaged pickle can fail in any way

@@ -33,8 +33,21 @@ class JudgeConfig:
     """A folder of your own prompt templates."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SimulatorConfig:
+    """Which world the robot acts in."""
+
+    simulator: Literal["mujoco", "habitat"] = "mujoco"
+    """mujoco: boxes inferred from the episodes, runs anywhere; habitat: the benchmark's scenes on habitat-sim."""
+    habitat_python: Path | None = None
+    """The interpreter of an environment with habitat_sim (default: this one, if it has it)."""
+    root: Path | None = None
+    """A folder laid out as the benchmark describes (see lmgt housekeep data); without it everything is made of
+    boxes."""
+
+
 @dataclass(frozen=True)
-class TrainConfig(JudgeConfig):
+class TrainConfig(JudgeConfig, SimulatorConfig):
     """Train an agent to tidy, with a judge shifting its reward."""
 
     episodes: tuple[str, ...] = (BUILTIN,)
@@ -69,7 +82,7 @@ class TrainConfig(JudgeConfig):
 
 
 @dataclass(frozen=True)
-class EvaluateConfig:
+class EvaluateConfig(SimulatorConfig):
     """Evaluate policies: runs, and always `nothing` and `random` beside them; no shift."""
 
     policies: Positional[tuple[str, ...]]
@@ -103,7 +116,7 @@ class AuditConfig:
 
 
 @dataclass(frozen=True)
-class WatchConfig:
+class WatchConfig(SimulatorConfig):
     """Record a video of a policy."""
 
     policy: Positional[str]

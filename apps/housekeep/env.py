@@ -14,6 +14,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from apps.housekeep.config import SimulatorConfig
 from apps.housekeep.describe import Decision
 from apps.housekeep.describe_arrays import KINDS
 from apps.housekeep.episode import Episode
@@ -21,6 +22,7 @@ from apps.housekeep.episodes import BUILTIN, load_many
 from apps.housekeep.features import MAX_PAIRS, SCALARS, Vocabulary, observe
 from apps.housekeep.metrics import episode_metrics
 from apps.housekeep.places import place_name
+from apps.housekeep.simulator.factory import make_simulator
 from apps.housekeep.simulator.protocol import Action, Frame, Simulator
 from apps.housekeep.skills import SkillRunner, candidates
 from apps.housekeep.task import MAX_STEPS, Reward, Task
@@ -42,7 +44,8 @@ class HousekeepBase(gym.Env[Any, Any]):
     `episodes` are files, folders, `builtin` or `Episode`s; `select` takes positions of each file, like 0:800. `reset`
     takes `options={"episode": i}` for the i-th of them; without it all are played in an order drawn from `np_random`,
     then again in another. `vocabulary` numbers objects and places (default: those of the episodes); environments that
-    are to feed one network share it. An episode that starts tidy ends with its first step.
+    are to feed one network share it. `world` says which simulator to make where none is given (default: MuJoCo). An
+    episode that starts tidy ends with its first step.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 12}  # noqa: RUF012 - Gymnasium's own way
@@ -56,6 +59,7 @@ class HousekeepBase(gym.Env[Any, Any]):
         size: int = 84,
         vocabulary: Vocabulary | None = None,
         simulator: Simulator | None = None,
+        world: SimulatorConfig | None = None,
         render_mode: str | None = None,
     ) -> None:
         if render_mode not in (None, "rgb_array"):
@@ -63,7 +67,7 @@ class HousekeepBase(gym.Env[Any, Any]):
         self.render_mode = render_mode
         self.episodes = _load(episodes, select)
         self.vocabulary = vocabulary or Vocabulary.of(self.episodes)
-        self.task = Task(simulator or _simulator(size), reward, max_steps)
+        self.task = Task(simulator or make_simulator(world, (size, size)), reward, max_steps)
         self._order: list[int] = []
         self._ended = True
 
@@ -261,12 +265,6 @@ def _load(episodes: str | Path | Sequence[str | Path | Episode], select: str | N
 
 def _channels_first(frame: Frame) -> Array:
     return np.ascontiguousarray(frame.rgb.transpose(2, 0, 1))
-
-
-def _simulator(size: int) -> Simulator:
-    from apps.housekeep.simulator.mujoco_world import MujocoSimulator  # MuJoCo loads only where a world is wanted
-
-    return MujocoSimulator((size, size))
 
 
 def _minilm() -> Encoder:

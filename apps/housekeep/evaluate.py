@@ -14,6 +14,7 @@ from apps.housekeep.config import EvaluateConfig
 from apps.housekeep.episode import Episode
 from apps.housekeep.episodes import load_many, object_split
 from apps.housekeep.metrics import METRICS
+from apps.housekeep.simulator.factory import check_simulator, make_simulator
 from lmgt_core.errors import UserError
 from lmgt_core.progress import progress
 from lmgt_core.statistics import iqm, nested_bootstrap_ci
@@ -36,6 +37,7 @@ class Job:
 def main(config: EvaluateConfig) -> list[dict[str, Any]]:
     """Evaluates and returns the rows {policy, metric, mean, iqm, ci95, n, seeds}; metric/seen and metric/unseen are
     over the episodes of the benchmark's seen and unseen objects (first and second half of a file's episode ids)."""
+    check_simulator(config)
     episodes = load_many(config.episodes, config.select)
     jobs = [
         Job(policy, seed, config)
@@ -89,7 +91,6 @@ def evaluate_job(job: Job) -> Results:
     import torch
 
     from apps.housekeep.policies import play
-    from apps.housekeep.simulator.mujoco_world import MujocoSimulator
     from apps.housekeep.task import Task
     from apps.housekeep.votes import load_votes
 
@@ -97,11 +98,12 @@ def evaluate_job(job: Job) -> Results:
     episodes = load_many(job.config.episodes, job.config.select)
     votes = load_votes(job.config.votes) if job.config.votes is not None else None
     policy = make_policy(job, episodes)
-    task = Task(MujocoSimulator())
-    results = []
+    simulator = make_simulator(job.config)
+    task, results = Task(simulator), []
     for episode in episodes:
         task.reset(episode)
         results.append(play(task, policy, votes))
+    simulator.close()
     return results
 
 

@@ -15,6 +15,7 @@ from apps.housekeep.episode import Episode
 from apps.housekeep.episodes import load_many
 from apps.housekeep.judging import Judging, Parts, ask_ahead, audit, build, load_template, prepare
 from apps.housekeep.metrics import METRICS
+from apps.housekeep.simulator.factory import check_simulator
 from lmgt_core.errors import UserError
 from lmgt_core.progress import progress
 from lmgt_core.provenance import provenance
@@ -66,6 +67,7 @@ def check(config: TrainConfig) -> None:
         raise UserError(f"--min-precision {config.min_precision}: a precision lies between 0 and 1, like 0.75")
     if (config.votes is None) != (config.splits is None):
         raise UserError("--votes and --splits go together: the votes of people, and which objects are for training")
+    check_simulator(config)
 
 
 def load(config: TrainConfig) -> tuple[list[Episode], list[Episode]]:
@@ -86,8 +88,10 @@ def materials(config: TrainConfig) -> tuple[list[Episode], list[Episode], Parts]
 def resolved(config: TrainConfig) -> dict[str, Any]:
     """Everything that a reader of the run needs to repeat it."""
     settings = asdict(config)
-    for name in ("out", "resume", "workers"):
+    for name in ("out", "resume", "workers", "habitat_python"):
         settings.pop(name)
+    if config.simulator == "mujoco" and config.root is None:  # the default world goes without saying
+        del settings["simulator"], settings["root"]
     template = load_template(config)
     prompt = {"name": template.name, "hash": template.hash}
     return {"app": "housekeep", "env": environment(config), "settings": settings, "prompt": prompt, **provenance()}
@@ -143,6 +147,7 @@ def train_seed(config: TrainConfig, seed: int, audited: dict[str, Any], tick: Ca
     if config.control == "skills":
         trainer = SkillsTrainer(config, seed, training, evaluation, judging, MiniLMEncoder.load())
         metrics = trainer.train(log, tick)
+        trainer.task.simulator.close()
     else:
         from apps.housekeep.train_primitive import train_primitive
 

@@ -71,7 +71,10 @@ def train_primitive(
 ) -> Numbers:
     """Trains one seed to the end and returns the last evaluation's means."""
     trainer = PrimitiveTrainer(config, seed, episodes, evaluation, judging.shifter, settings, encoder)
-    return trainer.train(log, tick)
+    metrics = trainer.train(log, tick)
+    trainer.env.close()
+    trainer.evaluation.close()
+    return metrics
 
 
 class TrainingEpisodes(gym.Wrapper[Any, Any, Any, Any]):
@@ -169,6 +172,7 @@ class PrimitiveTrainer:
             "encoder": encoder,
             "size": self.settings.frame_size,
             "max_steps": self.settings.max_steps,
+            "world": config,
         }
         env: gym.Env[Any, Any] = HousekeepEnv(list(episodes), reward=config.reward, **common)
         if shifter is not None:

@@ -17,7 +17,7 @@ from apps.housekeep.judging import Judging
 from apps.housekeep.metrics import METRICS, episode_metrics
 from apps.housekeep.policies import AgentPolicy, play
 from apps.housekeep.replay import Replay
-from apps.housekeep.simulator.mujoco_world import MujocoSimulator
+from apps.housekeep.simulator.factory import make_simulator
 from apps.housekeep.skills import SkillRunner, candidates, decision_of
 from apps.housekeep.task import Task
 from lmgt_core.judges.minilm import MiniLMEncoder
@@ -52,7 +52,7 @@ class SkillsTrainer:
         torch.manual_seed(seed)  # dropout draws from torch's generator
         self.agent = DrrnAgent(self.hyper, self.vocabulary, embed(self.vocabulary, encoder), seed)
         self.replay = Replay(self.hyper.replay_capacity)
-        self.task = Task(MujocoSimulator(), config.reward)
+        self.task = Task(make_simulator(config), config.reward)
         self.runner = SkillRunner(self.task)
         self.order_rng, self.act_rng, self.sample_rng = (np.random.default_rng([seed, i]) for i in range(3))
         self.order: list[int] = []

@@ -20,7 +20,7 @@ from apps.housekeep.evaluate import Job, make_policy, run_settings
 from apps.housekeep.judging import Judging, audit, build, prepare
 from apps.housekeep.metrics import episode_metrics
 from apps.housekeep.places import object_words, receptacle_words
-from apps.housekeep.simulator.mujoco_world import MujocoSimulator
+from apps.housekeep.simulator.factory import check_simulator, make_simulator
 from apps.housekeep.simulator.protocol import Action, Frame
 from apps.housekeep.skills import Kind, Skill, SkillRunner, candidates, decision_of
 from apps.housekeep.task import Task
@@ -56,13 +56,14 @@ def main(config: WatchConfig) -> dict[str, Any]:
     name = config.judge or settings.get("judge", NO_JUDGE)
     with tempfile.TemporaryDirectory() as scratch:
         judging = prepare_judge(config, settings, name, episode, Path(scratch))
-        task = Task(MujocoSimulator((config.size, config.size)), settings.get("reward", "sparse"))
+        task = Task(make_simulator(config, (config.size, config.size)), settings.get("reward", "sparse"))
         task.reset(episode)
         screen = Screen(ENLARGED * config.size, title(config, settings, episode), label(judging, name))
         with atomic_video(config.out) as writer, progress("steps", task.max_steps) as bar:
             recorder = Recorder(task, screen, judging, writer, bar.advance)
             recorder.play(policy)
         judging.close()
+        task.simulator.close()
     metrics = episode_metrics(task)
     success = metrics["object_success"]
     said = "undefined" if success is None else f"{success:.2f}"
@@ -78,6 +79,7 @@ def check(config: WatchConfig) -> None:
         raise UserError(f"--out {config.out}: there is no folder {config.out.parent}; make it first")
     if not 64 <= config.size <= 512:
         raise UserError(f"--size {config.size}: give 64 to 512 pixels")
+    check_simulator(config)
 
 
 def choose(config: WatchConfig, settings: dict[str, Any]) -> Episode:
@@ -128,7 +130,6 @@ class Recorder:
 
     def __init__(self, task: Task, screen: Screen, judging: Judging, writer: Writer, tick: Any) -> None:
         self.task, self.screen, self.writer, self.tick = task, screen, writer, tick
-        assert isinstance(task.simulator, MujocoSimulator)
         self.home = HomeMap(task.simulator, screen.side, STRIP)
         self.captioner = captioner_of(task.episode)
         self.shifter = judging.shifter

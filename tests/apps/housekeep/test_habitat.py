@@ -1,0 +1,301 @@
+"""The habitat-sim adapter: on a stand-in everywhere, and on a real build where LMGT_HABITAT_PYTHON names one.
+
+Run on a real build with: LMGT_HABITAT_PYTHON=/path/to/python pytest tests/apps/housekeep/test_habitat.py
+(and LMGT_HOUSEKEEP_ROOT=/path/to/the/benchmark for its own scenes).
+"""
+
+import ast
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from apps.housekeep.episode import Episode
+from apps.housekeep.metrics import episode_metrics
+from apps.housekeep.simulator.factory import check_simulator
+from apps.housekeep.simulator.habitat_files import HabitatFiles
+from apps.housekeep.simulator.mujoco_world import MujocoSimulator
+from apps.housekeep.simulator.protocol import Action, Simulator, path_length
+from apps.housekeep.simulator.remote import HABITAT, RemoteSimulator
+from apps.housekeep.skills import Kind, Skill, SkillRunner, candidates
+from apps.housekeep.task import Task
+from lmgt_core.errors import UserError
+from tests.apps.housekeep.homes import builtin_files, episodes_of
+from tests.apps.housekeep.small_home import BOOK, MUG, SHELF, home, instance
+from tests.contracts.simulator import SimulatorContract, run
+
+PYTHON = os.environ.get("LMGT_HABITAT_PYTHON", sys.executable)
+ROOT = os.environ.get("LMGT_HOUSEKEEP_ROOT")
+DOUBLE = "tests.apps.housekeep.habitat_double:make"
+
+
+def has_habitat() -> bool:
+    """Whether the interpreter imports habitat_sim; the usual one is only searched, not run."""
+    if sys.executable == PYTHON:
+        import importlib.util
+
+        return importlib.util.find_spec("habitat_sim") is not None
+    return subprocess.run([PYTHON, "-c", "import habitat_sim"], capture_output=True).returncode == 0
+
+
+needs_habitat = pytest.mark.skipif(
+    not has_habitat(), reason="habitat_sim is not importable; name an interpreter with LMGT_HABITAT_PYTHON"
+)
+
+
+class HabitatContract(SimulatorContract):
+    """The simulators' contract on the adapter; two workers take turns."""
+
+    world: ClassVar[str] = DOUBLE
+    python: ClassVar[str] = sys.executable
+    workers: ClassVar[list[RemoteSimulator]]
+
+    @pytest.fixture(autouse=True, scope="class")
+    def running(self) -> Iterator[None]:
+        cls = type(self)
+        cls.workers = [
+            RemoteSimulator((42, 42), cls.world, {}, cls.python, HabitatFiles(None), restarts=0) for _ in range(2)
+        ]
+        yield
+        for worker in cls.workers:
+            worker.close()
+
+    def make_simulator(self) -> Simulator:
+        self.workers.reverse()
+        return self.workers[0]
+
+
+class TestHabitatAdapterOnTheStandIn(HabitatContract):
+    pass
+
+
+@needs_habitat
+class TestHabitat(HabitatContract):
+    world, python = HABITAT, PYTHON
+
+
+def tidying(task: Task, done: list[Skill]) -> Iterator[Skill]:
+    """Skills that tidy the episode, by its truth; each is also put into `done`."""
+    while not task.over:
+        options = candidates(task)
+        skill = next((s for s in wishes(task) if s in options), Skill(Kind.LOOK))
+        done.append(skill)
+        yield skill
+
+
+def wishes(task: Task) -> list[Skill]:
+    """What would help now, the best first."""
+    held, memory = task.held, task.memory
+    if held is not None:
+        goals = np.flatnonzero(task.episode.end[:, held]).tolist()
+        return [*(Skill(Kind.PLACE, held, k) for k in goals), *(Skill(Kind.GO, receptacle=k) for k in goals), EXPLORE]
+    wrong = [(n, on) for n, on in memory.item_on.items() if on is not None and not task.right[n]]
+    picks = [Skill(Kind.PICK, n, on) for n, on in wrong]
+    return [*picks, *(Skill(Kind.GO, receptacle=on) for _, on in wrong), EXPLORE]
+
+
+EXPLORE = Skill(Kind.EXPLORE)
+
+
+class Agreement:
+    """Both simulators tell the same story of the same episode; override `world`, `python` and `episode`."""
+
+    world: ClassVar[str] = DOUBLE
+    python: ClassVar[str] = sys.executable
+    root: ClassVar[Path | None] = None
+
+    def episode(self) -> Episode:
+        return home()
+
+    @pytest.fixture
+    def both(self) -> Iterator[tuple[Simulator, Simulator]]:
+        """MuJoCo and habitat-sim at the start of the episode."""
+        here = MujocoSimulator((84, 84))
+        there = RemoteSimulator((84, 84), self.world, {}, self.python, HabitatFiles(self.root), restarts=0)
+        for simulator in (here, there):
+            simulator.load(self.episode())
+        yield here, there
+        there.close()
+
+    def test_the_same_kinds_of_things_are_visible(self, both: tuple[Simulator, Simulator]) -> None:
+        names = [r.category for r in both[0].episode.receptacles] + [i.category for i in both[0].episode.items]
+        shared = seen = 0
+        for actions in ([], [Action.TURN_LEFT] * 2, [Action.LOOK_UP, Action.LOOK_UP], [Action.TURN_RIGHT] * 5):
+            for simulator in both:
+                run(simulator, actions)
+            here, there = ({names[i - 1] for i in simulator.visible()} for simulator in both)
+            shared, seen = shared + len(here & there), seen + len(here | there)
+        assert shared >= 0.8 * seen > 0
+
+    def test_the_same_places_are_reachable(self, both: tuple[Simulator, Simulator]) -> None:
+        for receptacle in both[0].episode.receptacles:
+            here, there = (path_length(simulator.path(receptacle.nav_position)) for simulator in both)
+            assert math.isfinite(here) and math.isfinite(there)
+            assert there <= 1.5 * here + 0.5 and here <= 1.5 * there + 0.5
+
+    def test_the_same_skills_end_with_the_same_metrics(self, both: tuple[Simulator, Simulator]) -> None:
+        skills: list[Skill] = []
+        ends = []
+        for simulator in both:
+            task = Task(simulator)
+            task.reset(self.episode())
+            runner = SkillRunner(task)
+            for skill in list(skills) or tidying(task, skills):
+                if not task.over:
+                    runner.run(skill)
+            ends.append(episode_metrics(task))
+        assert ends[0]["object_success"] == 1.0
+        for name in ("object_success", "episode_success", "misplaced_found", "net_success"):
+            assert ends[0][name] == ends[1][name]
+
+    def test_picks_and_places_give_the_same_results(self, both: tuple[Simulator, Simulator]) -> None:
+        first = 1 + len(both[0].episode.receptacles)
+        for actions in ([], [Action.TURN_LEFT] * 9):
+            for simulator in both:
+                run(simulator, actions)
+            near = [i for i in range(1, first + len(both[0].episode.items)) if i in both[0].visible()]
+            for named in [*near, 1, first]:
+                assert both[0].grab_release(named) == both[1].grab_release(named)
+
+
+class TestAgreementOfTheStandIn(Agreement):
+    pass
+
+
+@needs_habitat
+class TestAgreement(Agreement):
+    world, python = HABITAT, PYTHON
+
+
+@needs_habitat
+class TestAgreementOnABuiltinHome(Agreement):
+    world, python = HABITAT, PYTHON
+
+    def episode(self) -> Episode:
+        return episodes_of(builtin_files()[0])[0]
+
+
+@needs_habitat
+@pytest.mark.slow
+def test_many_episodes_of_the_benchmark_leave_nothing_behind() -> None:
+    """Real scenes, one after another: needs LMGT_HOUSEKEEP_ROOT."""
+    if ROOT is None:
+        pytest.skip("LMGT_HOUSEKEEP_ROOT names no folder with the benchmark's data")
+    from apps.housekeep.episodes import load_many
+
+    files = sorted((Path(ROOT) / "data/datasets/cos_eor_v11_pruned").glob("*/*.json.gz"))
+    episodes = [e for f in files for e in load_many([f], "0:20")]
+    simulator = RemoteSimulator((84, 84), HABITAT, {}, PYTHON, HabitatFiles(Path(ROOT)), restarts=0)
+    sizes = []
+    for _ in range(3):
+        for episode in episodes:
+            simulator.load(episode)
+            simulator.step(Action.MOVE_FORWARD)
+            simulator.render()
+        statm = Path(f"/proc/{simulator._link.process.pid}/statm").read_text()
+        sizes.append(int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+    assert sizes[2] - sizes[1] < 64 * 2**20
+    simulator.close()
+
+
+def test_what_runs_in_the_worker_parses_under_python_3_9_and_needs_little() -> None:
+    folder = Path(RemoteSimulator.__module__.replace(".", "/")).parent
+    root = Path(__file__).resolve().parents[3]
+    todo, seen = ["habitat_world"], set()
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        tree = ast.parse((root / folder / f"{name}.py").read_text(), feature_version=(3, 9))
+        assert any(isinstance(n, ast.ImportFrom) and n.module == "__future__" for n in tree.body), name
+        typing_only = {id(x) for n in tree.body if isinstance(n, ast.If) for x in ast.walk(n)}
+        for node in ast.walk(tree):
+            if id(node) in typing_only or not isinstance(node, ast.Import | ast.ImportFrom):
+                continue
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else node.names[0].name
+            if module.startswith("apps.housekeep.simulator."):
+                todo.append(module.rpartition(".")[2])
+            else:
+                assert module.split(".")[0] in {*sys.stdlib_module_names, "numpy", "habitat_sim", "magnum"}, module
+            assert not [k for k in ast.walk(node) if isinstance(k, ast.Match)]
+        calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "zip"]
+        assert not [c for c in calls if any(k.arg == "strict" for k in c.keywords)], f"{name}: zip(strict=) is 3.10"
+    assert {"habitat_scene", "habitat_walk", "protocol", "surfaces", "geometry"} <= seen
+
+
+@pytest.fixture
+def stand_in() -> Iterator[None]:
+    """habitat_sim as the double, in this process, until the test is over."""
+    from tests.apps.housekeep.habitat_double import install
+
+    before = set(sys.modules)
+    install()
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith(("habitat_sim", "magnum", "apps.housekeep.simulator.habitat_")):
+            del sys.modules[name]
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_scene_is_kept_between_its_episodes_and_made_anew_for_another() -> None:
+    from apps.housekeep.simulator.episode_wire import to_wire
+    from apps.housekeep.simulator.habitat_world import HabitatWorld
+
+    world, files = HabitatWorld((8, 8)), HabitatFiles(None)
+
+    def load(episode: Episode) -> None:
+        world.load_message({"episode": to_wire(episode), "files": files(episode)})
+
+    load(home())
+    table = world.scene._furniture[1][1]
+    load(home({MUG: SHELF}))
+    assert world.scene._furniture[1][1] is table
+    assert len(world.scene.sim.objects.things) == 6
+    load(episodes_of(builtin_files()[0])[0])
+    load(home())
+    assert len(world.scene.sim.objects.things) == len(world.scene.instance_of) == 6
+    assert world.grab_release(instance(BOOK)).picked == BOOK
+    world.close()
+
+
+def test_the_flag_without_habitat_sim_is_one_line_with_the_way_out(tmp_path: Path) -> None:
+    from apps.housekeep.config import SimulatorConfig
+
+    if sys.executable == PYTHON and not has_habitat():
+        with pytest.raises(UserError, match="--habitat-python PATH"):
+            check_simulator(SimulatorConfig(simulator="habitat"))
+    with pytest.raises(UserError, match="cannot be run"):
+        check_simulator(SimulatorConfig(simulator="habitat", habitat_python=tmp_path / "python"))
+    with pytest.raises(UserError, match="goes with --simulator habitat"):
+        check_simulator(SimulatorConfig(habitat_python=tmp_path / "python"))
+    with pytest.raises(UserError, match="--root"):
+        check_simulator(SimulatorConfig(root=tmp_path))
+
+
+def test_a_missing_scene_is_one_line_before_anything_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    simulator = RemoteSimulator((8, 8), files=HabitatFiles(tmp_path))
+    with pytest.raises(UserError, match=r"nothing is there of the scene Small_0_int") as caught:
+        simulator.load(home())
+    assert "\n" not in str(caught.value)
+    simulator.close()
+
+
+def test_generated_shells_close_the_room_and_say_which_way_is_up() -> None:
+    from tests.apps.housekeep.habitat_double import boxes_of
+
+    files = HabitatFiles(None)
+    stage = Path(files(home())["stage"])
+    assert stage.with_name(stage.stem + ".stage_config.json").is_file()
+    slabs = boxes_of(stage)
+    assert slabs[0, 1, 1] == 0.0  # the floor's top
+    assert slabs[:, 1, 1].max() > 2.5
+    middle = np.array([0.0, 1.0, 0.0])
+    assert not ((slabs[:, 0] < middle) & (middle < slabs[:, 1])).all(axis=1).any()
