@@ -54,6 +54,12 @@ COMMANDS = (
         "apps.housekeep.generate:main",
     ),
     Command(
+        ("housekeep", "data"),
+        "what of the benchmark's 3D data is there, what is missing, how to get it",
+        "apps.housekeep.config:DataConfig",
+        "apps.housekeep.data_check:main",
+    ),
+    Command(
         ("housekeep", "demo"),
         "train, evaluate, report and video in a few minutes (make demo)",
         "apps.housekeep.demo:DemoConfig",
@@ -114,6 +120,12 @@ COMMANDS = (
         "lmgt_core.cache_commands:main",
     ),
     Command(
+        ("study",),
+        "a grid of trainings and what it answers: robustness, weight, granularity, complexity, ...",
+        "lmgt_core.study.command:StudyConfig",
+        "apps.cli:study",
+    ),
+    Command(
         ("report",),
         "one self-contained page that compares runs",
         "lmgt_core.report:ReportConfig",
@@ -141,6 +153,16 @@ def _judged(command: str, config: Any) -> Any:
 
 
 ask, audit, distill = (partial(_judged, command) for command in ("ask", "audit", "distill"))
+
+# What `lmgt study` runs in: app -> module:app, which its processes import for themselves.
+STUDIES = {"tabular": "lmgt_core.tabular.study_app:APP"}
+
+
+def study(config: Any) -> Any:
+    """Runs a study with the app that its config names."""
+    if config.app not in STUDIES:
+        raise UserError(f"--app {config.app}: no such app; there are: {', '.join(STUDIES)}")
+    return load("lmgt_core.study.command:main")(config, STUDIES[config.app])
 
 
 def usage() -> str:

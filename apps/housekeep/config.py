@@ -145,3 +145,17 @@ class GenerateConfig:
     episodes: int = 100
     """Episodes a scene."""
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Check a folder with the benchmark's 3D data, for --root: what is there, what is missing, how to get it."""
+
+    root: Path
+    """The folder that holds the benchmark's data/."""
+    episodes: tuple[str, ...] = ()
+    """Episode files that matter (default: those under the root)."""
+    build: bool = False
+    """Build the room shells that can be built, from iGibson's meshes of walls, floors and ceilings."""
+    json: Path | None = None
+    """Write the table's rows there as well."""
