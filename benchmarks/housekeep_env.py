@@ -2,18 +2,21 @@
 
     python benchmarks/housekeep_env.py                                # the built-in homes
     python benchmarks/housekeep_env.py --episodes FILE... --seconds 5 --size 84
+    python benchmarks/housekeep_env.py --simulator mujoco,mujoco-worker,habitat --habitat-python PATH --root DIR
 
 `rendering` counts a primitive step and an RGB, semantic and depth image; `seeing` a step and the set of visible
 instances, which is what training by skills asks for; `first` load infers the apartment and builds its model, `next`
 puts another episode into it. The agent walks, turns and looks at random. Times are of the process's own CPU, so that
-waiting for a core does not count (busy neighbours still slow it); `--wall` counts by the clock on the wall.
+waiting for a core does not count (busy neighbours still slow it); `--wall` counts by the clock on the wall, and so does
+every simulator that lives in a worker process. `mujoco-worker` is the MuJoCo world behind the worker: the difference
+from `mujoco --wall` is what the worker costs.
 """
 
 import argparse
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +25,15 @@ from rich.progress import track
 from rich.table import Table
 
 import apps.housekeep
+from apps.housekeep.config import SimulatorConfig
 from apps.housekeep.episode import Episode
 from apps.housekeep.episodes import load_many
-from apps.housekeep.simulator.mujoco_world import MujocoSimulator
-from apps.housekeep.simulator.protocol import Action
+from apps.housekeep.simulator.factory import check_simulator, make_simulator
+from apps.housekeep.simulator.protocol import Action, Simulator
+from apps.housekeep.simulator.remote import RemoteSimulator
 from lmgt_core.errors import UserError
 
+SIMULATORS = ("mujoco", "mujoco-worker", "habitat")
 ACTIONS = [Action.MOVE_FORWARD] * 3 + [Action.TURN_LEFT, Action.TURN_RIGHT, Action.LOOK_UP, Action.LOOK_DOWN]
 
 
@@ -36,8 +42,8 @@ class Speed:
     """One apartment's figures; loads in milliseconds."""
 
     scene: str
+    simulator: str
     receptacles: int
-    geoms: int
     first_load: float
     next_load: float
     rendering: float  # steps a second
@@ -53,7 +59,7 @@ def apartments(episodes: Iterable[Episode]) -> list[list[Episode]]:
 
 
 def steps_a_second(
-    simulator: MujocoSimulator, look: Callable[[], object], seconds: float, clock: Callable[[], float], seed: int = 0
+    simulator: Simulator, look: Callable[[], object], seconds: float, clock: Callable[[], float], seed: int = 0
 ) -> float:
     """Random steps, each followed by `look`, a second."""
     actions = np.random.default_rng(seed).integers(len(ACTIONS), size=4096)
@@ -65,10 +71,18 @@ def steps_a_second(
     return count / spent
 
 
-def measure(group: list[Episode], size: int, seconds: float, clock: Callable[[], float]) -> Speed:
-    """The figures of one apartment."""
-    simulator = MujocoSimulator((size, size))
+def make(name: str, size: int, world: SimulatorConfig) -> Simulator:
+    """The simulator called `name`."""
+    if name == "mujoco-worker":
+        return RemoteSimulator((size, size))
+    return make_simulator(replace(world, simulator=name), (size, size))  # type: ignore[arg-type]
+
+
+def measure(name: str, group: list[Episode], size: int, seconds: float, wall: bool, world: SimulatorConfig) -> Speed:
+    """The figures of one apartment in one simulator; its construction counts as part of the first load."""
+    clock = time.process_time if name == "mujoco" and not wall else time.perf_counter
     begin = clock()
+    simulator = make(name, size, world)
     simulator.load(group[0])
     first = clock() - begin
     loads = (group[1:] + group[:1])[:20]
@@ -79,21 +93,22 @@ def measure(group: list[Episode], size: int, seconds: float, clock: Callable[[],
     simulator.load(group[0])
     seeing = steps_a_second(simulator, simulator.visible, seconds, clock)
     rendering = steps_a_second(simulator, simulator.render, seconds, clock)
-    geoms = simulator._scene.built.first_item
-    return Speed(group[0].scene, len(group[0].receptacles), geoms, 1000 * first, 1000 * following, rendering, seeing)
+    simulator.close()
+    return Speed(group[0].scene, name, len(group[0].receptacles), 1000 * first, 1000 * following, rendering, seeing)
 
 
 def table_of(speeds: Iterable[Speed], size: int) -> Table:
     """The figures as a table."""
     table = Table(title=f"Housekeep world on one core, {size}x{size}")
     table.add_column("scene", no_wrap=True)
-    for name in ("receptacles", "geoms", "first ms", "next ms", "rendering/s", "seeing/s"):
+    table.add_column("simulator", no_wrap=True)
+    for name in ("receptacles", "first ms", "next ms", "rendering/s", "seeing/s"):
         table.add_column(name, justify="right", no_wrap=True)
     for s in speeds:
         table.add_row(
             s.scene,
+            s.simulator,
             str(s.receptacles),
-            str(s.geoms),
             f"{s.first_load:.0f}",
             f"{s.next_load:.2f}",
             f"{s.rendering:,.0f}",
@@ -111,14 +126,26 @@ def main() -> None:
     parser.add_argument(
         "--wall", action="store_true", help="count by the clock on the wall, not the process's CPU time"
     )
+    parser.add_argument("--simulator", default="mujoco", help=f"one or more of {','.join(SIMULATORS)}")
+    parser.add_argument("--habitat-python", type=Path, help="the interpreter that has habitat_sim")
+    parser.add_argument("--root", type=Path, help="a folder with the benchmark's 3D data")
     arguments = parser.parse_args()
-    clock = time.perf_counter if arguments.wall else time.process_time
+    names = arguments.simulator.split(",")
+    world = SimulatorConfig(habitat_python=arguments.habitat_python, root=arguments.root)
     try:
+        if unknown := [name for name in names if name not in SIMULATORS]:
+            raise UserError(f"--simulator {unknown[0]}: choose of {', '.join(SIMULATORS)}")
+        if "habitat" in names:
+            check_simulator(replace(world, simulator="habitat"))
         groups = apartments(load_many(arguments.episodes))
     except UserError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
-    speeds = [measure(g, arguments.size, arguments.seconds, clock) for g in track(groups, description="measuring")]
+    jobs = [(name, group) for group in groups for name in names]
+    speeds = [
+        measure(name, group, arguments.size, arguments.seconds, arguments.wall, world)
+        for name, group in track(jobs, description="measuring")
+    ]
     Console(width=None if sys.stdout.isatty() else 110).print(table_of(speeds, arguments.size))
 
 

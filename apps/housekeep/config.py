@@ -133,6 +133,8 @@ class WatchConfig(SimulatorConfig):
     """The video: .mp4 or .gif."""
     size: int = 252
     """Height and width of the first-person view, in pixels."""
+    captioner: str = "objects"
+    """What says what the view shows: objects (privileged: reads the semantic sensor), llava:MODEL, openai:MODEL@URL."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from apps.housekeep.config import BUILTIN, EvaluateConfig, JudgeConfig, WatchCon
 from apps.housekeep.episode import Episode
 from apps.housekeep.episodes import load_many
 from apps.housekeep.evaluate import Job, make_policy, run_settings
+from apps.housekeep.frame_captions import FrameCaptioner, make_frame_captioner
 from apps.housekeep.judging import Judging, audit, build, prepare
 from apps.housekeep.metrics import episode_metrics
 from apps.housekeep.places import object_words, receptacle_words
@@ -24,7 +25,6 @@ from apps.housekeep.simulator.factory import check_simulator, make_simulator
 from apps.housekeep.simulator.protocol import Action, Frame
 from apps.housekeep.skills import Kind, Skill, SkillRunner, candidates, decision_of
 from apps.housekeep.task import Task
-from apps.housekeep.text_observation import captioner_of
 from apps.housekeep.train import CACHE
 from apps.housekeep.watch_map import HomeMap
 from apps.housekeep.watch_screen import STRIP, Judged, Picture, Screen, Status
@@ -50,6 +50,7 @@ class Writer(Protocol):
 def main(config: WatchConfig) -> dict[str, Any]:
     """Records the video; returns its path, the number of pictures and the episode's metrics."""
     check(config)
+    captioner = make_frame_captioner(config.captioner)
     settings = {} if config.policy == "random" else run_settings(Path(config.policy))
     episode = choose(config, settings)
     policy = make_policy(Job(config.policy, config.seed, EvaluateConfig((config.policy,), seed=config.seed)), [episode])
@@ -60,7 +61,7 @@ def main(config: WatchConfig) -> dict[str, Any]:
         task.reset(episode)
         screen = Screen(ENLARGED * config.size, title(config, settings, episode), label(judging, name))
         with atomic_video(config.out) as writer, progress("steps", task.max_steps) as bar:
-            recorder = Recorder(task, screen, judging, writer, bar.advance)
+            recorder = Recorder(task, screen, judging, writer, bar.advance, captioner)
             recorder.play(policy)
         judging.close()
         task.simulator.close()
@@ -128,10 +129,19 @@ def label(judging: Judging, name: str) -> str:
 class Recorder:
     """Plays an episode and hands a picture to `writer` at every second step and after every pick and place."""
 
-    def __init__(self, task: Task, screen: Screen, judging: Judging, writer: Writer, tick: Any) -> None:
+    def __init__(
+        self,
+        task: Task,
+        screen: Screen,
+        judging: Judging,
+        writer: Writer,
+        tick: Any,
+        captioner: FrameCaptioner | None = None,
+    ) -> None:
         self.task, self.screen, self.writer, self.tick = task, screen, writer, tick
         self.home = HomeMap(task.simulator, screen.side, STRIP)
-        self.captioner = captioner_of(task.episode)
+        self.captioner = captioner or FrameCaptioner()
+        self._said: tuple[str, str] | None = None  # what is being done, and the caption when it began
         self.shifter = judging.shifter
         self.trail: list[tuple[float, float]] = [self._place()]
         self.judged: list[Judged] = []
@@ -197,9 +207,14 @@ class Recorder:
         return 1 + self.skill.receptacle
 
     def _caption(self, frame: Frame) -> str:
-        """What the objects captioner says of the frame, or why it cannot."""
-        (caption,) = self.captioner.caption_semantic(frame.semantic[None], frame.depth[None])
-        return caption if isinstance(caption, str) else f"no caption: {caption.reason}"
+        """What the captioner says of the frame, or why it cannot; a model, which is slow, is asked once a skill."""
+        if not self.captioner.privileged and self._said is not None and self._said[0] == self.doing:
+            return self._said[1]
+        caption = self.captioner.caption(self.task, frame)
+        said = caption if isinstance(caption, str) else f"no caption: {caption.reason}"
+        said = f"{self.captioner.label}: {said}"
+        self._said = (self.doing, said)
+        return said
 
     def _status(self, caption: str) -> Status:
         task = self.task

@@ -55,7 +55,7 @@ class Status:
     right_at_start: int
     objects: int
     success: float | None  # the benchmark's object success so far
-    caption: str = ""  # what the objects captioner says of the view
+    caption: str = ""  # what a captioner says of the view, and which one
     judged: Sequence[Judged] = ()
 
 
@@ -120,7 +120,7 @@ class Screen:
 
     def _judge(self, canvas: ImageDraw.ImageDraw, status: Status) -> None:
         x, y = GAP, HEADER + self.side + 8
-        sees = f"semantic sensor: {status.caption}" if status.caption else ""
+        sees = status.caption
         canvas.text((x, y), fitted(canvas, sees, self._small, self.side), FAINT, self._small)
         y += 22
         heading = (
