@@ -237,6 +237,7 @@ def serve(connection: socket.socket, memory: int) -> None:
 def main() -> None:
     """`worker.py SOCKET MEMORY LIFELINE`, three inherited file descriptors."""
     connection, memory, lifeline = (int(argument) for argument in sys.argv[1:4])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent; the lifeline tells the worker
     die_with_parent(lifeline)
     know_project()
     serve(socket.socket(fileno=connection), memory)

@@ -75,7 +75,6 @@ class WorkerLink:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 env=environment(self.python),
-                start_new_session=True,  # Ctrl-C is for the parent; the lifeline tells the worker
             )
         except OSError as error:
             raise UserError(f"--habitat-python {self.python}: cannot be run ({error.strerror or error})") from None
