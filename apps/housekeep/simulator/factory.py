@@ -19,7 +19,7 @@ def make_simulator(config: SimulatorConfig | None = None, size: tuple[int, int] 
     if config.simulator == "mujoco":
         from apps.housekeep.simulator.mujoco_world import MujocoSimulator
 
-        return MujocoSimulator(size)
+        return MujocoSimulator(size) if config.root is None else MujocoSimulator(size, "opengl", root=config.root)
     from apps.housekeep.simulator.habitat_files import HabitatFiles
     from apps.housekeep.simulator.remote import HABITAT, RemoteSimulator
 

@@ -6,7 +6,7 @@ contacts, joints or gravity; y may be up. All geoms belong to the world body: wi
 long.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import mujoco
@@ -28,6 +28,7 @@ from apps.housekeep.simulator.appearance import (
 )
 from apps.housekeep.simulator.doorways import DOOR_HEIGHT_METRES
 from apps.housekeep.simulator.geometry import Rect
+from apps.housekeep.simulator.glb import Mesh
 
 POOL = 24  # objects a model has geoms for, at least
 AWAY = (0.0, -100.0, 0.0)  # where unused and held objects are
@@ -95,14 +96,34 @@ class _Builder:
         self.instances.append(instance)
         self.wall_of.append(wall)
 
+    def add_mesh(self, mesh: Mesh, pattern: Pattern, instance: int) -> None:
+        """A mesh that is only looked at, so a shell's inertia does for any shape."""
+        name = f"mesh{len(self.colours)}"
+        self.spec.add_mesh(
+            name=name,
+            uservert=mesh.points.ravel().tolist(),
+            userface=mesh.triangles.ravel().tolist(),
+            inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,
+        )
+        self.spec.worldbody.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_MESH, meshname=name, rgba=[*mesh.colour, 1.0], contype=0, conaffinity=0
+        )
+        self.colours.append(mesh.colour)
+        self.patterns.append(pattern)
+        self.instances.append(instance)
+        self.wall_of.append(-1)
+
     def slab(self, rect: Rect, low: float, high: float, look: tuple[Colour, Pattern], wall: int = -1) -> None:
         """A box of the background over `rect` from `low` to `high`."""
         (x, z), (width, depth) = rect.centre, rect.size
         self.add("box", (x, (low + high) / 2, z), (width / 2, (high - low) / 2, depth / 2), look, 0, wall)
 
 
-def build(apartment: Apartment, items: int) -> ApartmentModel:
-    """The model of `apartment` with geoms for at least `items` objects."""
+def build(apartment: Apartment, items: int, worn: Mapping[int, Sequence[Mesh]] | None = None) -> ApartmentModel:
+    """The model of `apartment` with geoms for at least `items` objects.
+
+    `worn` gives receptacles meshes (in the apartment's own axes) in place of their boxes.
+    """
     builder, pool = _Builder(), max(POOL, items)
     builder.slab(apartment.bounds, -0.1, 0.0, (FLOOR, Pattern.TILES))
     builder.slab(apartment.bounds, apartment.ceiling, apartment.ceiling + 0.1, (CEILING, Pattern.PLAIN))
@@ -112,6 +133,10 @@ def build(apartment: Apartment, items: int) -> ApartmentModel:
         builder.slab(door.rect, DOOR_HEIGHT_METRES, apartment.ceiling, (WALL, Pattern.PLAIN))
     for k, furniture in enumerate(apartment.furniture):
         look = furniture_look(furniture.category)
+        if worn is not None and k in worn:
+            for mesh in worn[k]:
+                builder.add_mesh(mesh, look[1], 1 + k)
+            continue
         for part in furniture_parts(furniture):
             centre, half = part_box(part, furniture.rect, furniture.bottom, furniture.top)
             builder.add(part[0], centre, half, look, 1 + k)

@@ -3,6 +3,7 @@
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from apps.housekeep.episode import Episode
 from apps.housekeep.simulator import camera
 from apps.housekeep.simulator.apartment import Apartment, ShapeKey, shape_key
 from apps.housekeep.simulator.appearance import item_look
+from apps.housekeep.simulator.dressed import DressedView, check_furnished
 from apps.housekeep.simulator.fitting import fit
 from apps.housekeep.simulator.mujoco_model import AWAY, POOL, set_item
 from apps.housekeep.simulator.navigation import WalkMap
@@ -30,6 +32,7 @@ from apps.housekeep.simulator.protocol import (
 )
 from apps.housekeep.simulator.rays import Rays
 from apps.housekeep.simulator.scene import Scene, shape_of
+from apps.housekeep.simulator.scene_files import SceneFiles
 from apps.housekeep.simulator.surfaces import footprint, free_spot, standing_on
 from lmgt_core.errors import UserError
 
@@ -48,19 +51,26 @@ class MujocoSimulator:
     `renderer` is "rays" (no OpenGL: works anywhere) or "opengl" (mujoco.Renderer). Same episode, same actions: same
     everything. Objects start exactly where the episode says. Their shapes are ours, and as tall as the gap between
     their centre and the top they stand on allows; furniture that would hide them is drawn smaller for that episode
-    (fitting.py).
+    (fitting.py). With `root`, images show the scene's furniture meshes (dressed.py); everything else stays as it is.
     """
 
     def __init__(
-        self, size: tuple[int, int] = (84, 84), renderer: Literal["rays", "opengl"] = "rays", scenes: int = SCENES_KEPT
+        self,
+        size: tuple[int, int] = (84, 84),
+        renderer: Literal["rays", "opengl"] = "rays",
+        scenes: int = SCENES_KEPT,
+        root: Path | str | None = None,
     ) -> None:
         if renderer not in ("rays", "opengl"):
             raise UserError(f"renderer {renderer!r} is not known: use 'rays' or 'opengl'")
         if min(size) < 1:
             raise UserError(f"image size {size} is not positive: give (height, width) in pixels")
+        if root is not None and renderer != "opengl":
+            raise UserError(f"--root {root}: furniture meshes are drawn by the 'opengl' renderer only")
+        self._layout = None if root is None else SceneFiles(Path(root).absolute())
         self._raster = camera.Raster(*size)
         self._renderer = renderer
-        self._gl: OpenGLView | None = None
+        self._gl: OpenGLView | DressedView | None = None
         self._gl_scene: Scene | None = None
         self._scenes: OrderedDict[tuple[ShapeKey, int], tuple[Scene, Rays]] = OrderedDict()
         self._kept = scenes
@@ -91,6 +101,8 @@ class MujocoSimulator:
         return self._scene.walk
 
     def load(self, episode: Episode) -> None:
+        if self._layout is not None:
+            check_furnished(self._layout, episode)
         self._scene, self._rays = self._scene_of(episode)
         self._episode = episode
         self._first_item = 1 + len(episode.receptacles)
@@ -223,12 +235,16 @@ class MujocoSimulator:
             return self._opengl().image(self._eye, self._axes)
         return self._rays.image(self._eye, self._axes, self._raster)
 
-    def _opengl(self) -> OpenGLView:
+    def _opengl(self) -> "OpenGLView | DressedView":
         """The OpenGL view of the loaded apartment; one is kept, as contexts are dear."""
         if self._gl is None or self._gl_scene is not self._scene:
             if self._gl is not None:
                 self._gl.close()
-            self._gl, self._gl_scene = OpenGLView(self._scene.built, self._raster), self._scene
+            self._gl_scene = self._scene
+            if self._layout is None:
+                self._gl = OpenGLView(self._scene.built, self._raster)
+            else:
+                self._gl = DressedView(self._scene, self.episode, self._layout, self._raster)
         return self._gl
 
     def visible(self, among: NDArray[np.bool_] | None = None) -> frozenset[int]:
