@@ -26,7 +26,13 @@ from apps.housekeep.simulator.scene_files import CONFIG, Model, SceneFiles
 from lmgt_core.errors import UserError
 
 SLAB_METRES = 0.1  # thickness of a generated floor and ceiling
-UPRIGHT = {"up": [0.0, 1.0, 0.0], "front": [0.0, 0.0, -1.0]}
+# Which way is up, and colours as they are: whether a scene has lights differs between versions of habitat-sim.
+GENERATED = {
+    "up": [0.0, 1.0, 0.0],
+    "front": [0.0, 0.0, -1.0],
+    "requires_lighting": False,
+    "force_flat_shading": True,
+}
 
 
 class HabitatFiles:
@@ -111,7 +117,7 @@ class HabitatFiles:
         """The configuration of a unit cube of this colour."""
         name = "box-" + "-".join(f"{round(255 * c):02x}" for c in colour)
         mesh = self._written(f"{name}.glb", glb([boxes([(0, 0, 0)], [(0.5, 0.5, 0.5)], colour)]))
-        config = {"render_asset": mesh, "collision_asset": mesh, "margin": 0.0, "requires_lighting": True, **UPRIGHT}
+        config = {"render_asset": mesh, "collision_asset": mesh, "margin": 0.0, **GENERATED}
         return self._written(f"{name}{CONFIG}", json.dumps(config).encode())
 
     def _shell(self, apartment: Apartment) -> str:
@@ -130,7 +136,7 @@ class HabitatFiles:
 
 def stage_config(mesh: str) -> bytes:
     """The content of a .stage_config.json for a mesh whose y axis points up."""
-    return json.dumps({"render_asset": mesh, "collision_asset": mesh, "requires_lighting": True, **UPRIGHT}).encode()
+    return json.dumps({"render_asset": mesh, "collision_asset": mesh, **GENERATED}).encode()
 
 
 def shell(apartment: Apartment) -> list[Mesh]:
