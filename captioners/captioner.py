@@ -1,12 +1,18 @@
 """The Captioner protocol: images in, words out, batch first."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+Image = NDArray[np.uint8]  # [height, width, 3], RGB
 Images = NDArray[np.uint8]  # [batch, height, width, 3], RGB
+
+
+class CaptionerError(Exception):
+    """A captioner that cannot be made: one line that says what is missing, and the way out."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,7 @@ class Captioner(Protocol):
         """A caption an image, in the same order; [] for an empty batch; ValueError for what is not a batch of images.
 
         An image that cannot be captioned is a `CaptionFailure` in its place: the others are captioned all the same.
+        Equal images get equal captions.
         """
         ...
 
@@ -49,3 +56,10 @@ def check_images(images: Images) -> None:
     """ValueError unless `images` is uint8 [batch, height, width, 3]; an empty batch needs no pixels."""
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
         raise ValueError(f"images are uint8 [batch, height, width, 3], not {images.dtype} {list(images.shape)}")
+
+
+def image_digest(image: Image) -> str:
+    """A SHA-256 of the pixels and their arrangement, as hex digits: equal images have equal digests."""
+    content = hashlib.sha256(repr((image.shape, image.dtype.str)).encode())
+    content.update(np.ascontiguousarray(image).data)
+    return content.hexdigest()

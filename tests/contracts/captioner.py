@@ -29,6 +29,15 @@ class CaptionerContract:
         assert [captioner.caption(images[i : i + 1])[0] for i in range(len(images))] == together
         assert len(set(together)) > 1
 
+    def test_equal_images_get_equal_captions(self) -> None:
+        images = self.images()
+        assert self.captioner().caption(images) == self.captioner().caption(images.copy())
+
+    @pytest.mark.parametrize("size", [(1, 1), (7, 5), (40, 61)])
+    def test_any_size_gets_a_caption_or_a_reason(self, size: tuple[int, int]) -> None:
+        (caption,) = self.captioner().caption(np.full((1, *size, 3), 200, np.uint8))
+        assert caption.reason if isinstance(caption, CaptionFailure) else caption.strip()
+
     def test_an_empty_batch_gets_no_captions(self) -> None:
         assert self.captioner().caption(self.images()[:0]) == []
 
