@@ -18,13 +18,20 @@ from habitat_sim.utils.common import quat_from_coeffs
 from apps.housekeep.simulator.geometry import Rect
 from apps.housekeep.simulator.habitat_scene import AWAY, HabitatScene, UserError
 from apps.housekeep.simulator.habitat_walk import Walk, island_of, wall_between
+from apps.housekeep.simulator.headings import wrapped, yaw_of
 from apps.housekeep.simulator.protocol import (
     CAMERA_METRES,
     FIELD_OF_VIEW_DEGREES,
+    HAND_EMPTY,
+    HAND_FULL,
     LOOK_DEGREES,
     LOOK_LIMIT_DEGREES,
+    NO_SPACE,
+    NOT_IN_VIEW,
+    NOTHING_THERE,
     REACH_METRES,
     START_LOOK_DEGREES,
+    TOO_FAR,
     TURN_DEGREES,
     Action,
     Frame,
@@ -170,9 +177,9 @@ class HabitatWorld:
         instance = int(frame.semantic[height // 2, width // 2])
         distance = float(frame.depth[height // 2, width // 2])
         if instance == 0 or distance <= 0:
-            return StepResult(failure="nothing there")
+            return StepResult(failure=NOTHING_THERE)
         if distance > REACH_METRES:
-            return StepResult(failure="too far")
+            return StepResult(failure=TOO_FAR)
         yaw, tilt = self.pose.yaw, math.radians(self._tilt)
         flat = distance * math.cos(tilt)
         x, _, z = self._position
@@ -180,15 +187,15 @@ class HabitatWorld:
 
     def grab_release(self, instance: int) -> StepResult:
         if not 0 < instance < self._first_item + len(self._on):
-            return StepResult(failure="nothing there")
+            return StepResult(failure=NOTHING_THERE)
         item = instance - self._first_item
         receptacle = instance - 1 if item < 0 else self._on[item]
         if receptacle is None or not self.visible() & {instance, 1 + receptacle}:
-            return StepResult(failure="not in view")  # so is the object in the hand
+            return StepResult(failure=NOT_IN_VIEW)  # so is the object in the hand
         near = self._nearest_point(receptacle)
         points = [near] if item < 0 else [near, self._at[item]]
         if min(math.dist(p, self._eye) for p in points) > REACH_METRES:
-            return StepResult(failure="too far")
+            return StepResult(failure=TOO_FAR)
         return self._grab(instance, (near[0], near[2]))
 
     def _nearest_point(self, k: int) -> tuple[float, float, float]:
@@ -201,8 +208,8 @@ class HabitatWorld:
     def _grab(self, instance: int, at: tuple[float, float]) -> StepResult:
         item = instance - self._first_item
         if item >= 0:
-            return StepResult(failure="hand full") if self.held is not None else self._pick(item)
-        return StepResult(failure="hand empty") if self.held is None else self._put(instance - 1, at)
+            return StepResult(failure=HAND_FULL) if self.held is not None else self._pick(item)
+        return StepResult(failure=HAND_EMPTY) if self.held is None else self._put(instance - 1, at)
 
     def _pick(self, item: int) -> StepResult:
         self.held, self._on[item] = item, None
@@ -221,7 +228,7 @@ class HabitatWorld:
         ]
         spot = free_spot(Rect(*self._receptacles[k]["surface"]), half, taken, inside, at)
         if spot is None:
-            return StepResult(failure="no space")
+            return StepResult(failure=NO_SPACE)
         self.held, self._on[item] = None, k
         self._move(item, (spot[0], height + half[1], spot[1]))
         return StepResult(placed=(item, k))
@@ -265,17 +272,6 @@ def stretch(size: tuple[int, int]) -> np.ndarray:
     along = tangent * ((2 * np.arange(width) + 1) / width - 1)
     down = tangent * ((2 * np.arange(height) + 1) / width - height / width)
     return np.sqrt(1 + along[None] ** 2 + down[:, None] ** 2).astype(np.float32)
-
-
-def wrapped(yaw: float) -> float:
-    """`yaw` in (-pi, pi]."""
-    return math.pi - (math.pi - yaw) % (2 * math.pi)
-
-
-def yaw_of(rotation: list[float]) -> float:
-    """Heading (radians, 0 looks along -z, positive turns left) of a quaternion x, y, z, w that turns -z ahead."""
-    x, y, z, w = rotation
-    return math.atan2(2 * (x * z + w * y), 1 - 2 * (x * x + y * y))
 
 
 def make(size: tuple[int, int], **options: Any) -> HabitatWorld:

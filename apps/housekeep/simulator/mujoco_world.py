@@ -15,15 +15,22 @@ from apps.housekeep.simulator.apartment import Apartment, ShapeKey, shape_key
 from apps.housekeep.simulator.appearance import item_look
 from apps.housekeep.simulator.dressed import DressedView, check_furnished
 from apps.housekeep.simulator.fitting import fit
+from apps.housekeep.simulator.headings import wrapped, yaw_of
 from apps.housekeep.simulator.mujoco_model import AWAY, POOL, set_item
 from apps.housekeep.simulator.navigation import WalkMap
 from apps.housekeep.simulator.opengl import OpenGLView
 from apps.housekeep.simulator.protocol import (
     CAMERA_METRES,
+    HAND_EMPTY,
+    HAND_FULL,
     LOOK_DEGREES,
     LOOK_LIMIT_DEGREES,
+    NO_SPACE,
+    NOT_IN_VIEW,
+    NOTHING_THERE,
     REACH_METRES,
     START_LOOK_DEGREES,
+    TOO_FAR,
     TURN_DEGREES,
     Action,
     Frame,
@@ -36,12 +43,6 @@ from apps.housekeep.simulator.scene_files import SceneFiles
 from apps.housekeep.simulator.surfaces import footprint, free_spot, standing_on
 from lmgt_core.errors import UserError
 
-NOTHING_THERE = "nothing there"  # the crosshair or the name is on no receptacle and no object
-HAND_EMPTY = "hand empty"  # a receptacle, and nothing to put on it
-HAND_FULL = "hand full"  # an object, while holding another
-TOO_FAR = "too far"
-NOT_IN_VIEW = "not in view"
-NO_SPACE = "no space"
 SCENES_KEPT = 16
 
 
@@ -288,15 +289,3 @@ class MujocoSimulator:
 def ground(point: Sequence[float]) -> tuple[float, float]:
     """(x, z) of a point given as (x, z) or (x, y, z)."""
     return (float(point[0]), float(point[-1]))
-
-
-def wrapped(yaw: float) -> float:
-    """`yaw` in (-pi, pi]."""
-    return math.pi - (math.pi - yaw) % (2 * math.pi)
-
-
-def yaw_of(rotation: Sequence[float]) -> float:
-    """Heading (radians, 0 looks along -z, positive turns left) of a quaternion x, y, z, w that turns -z ahead."""
-    x, y, z, w = rotation
-    ahead_x, ahead_z = -2 * (x * z + w * y), -(1 - 2 * (x * x + y * y))
-    return math.atan2(-ahead_x, -ahead_z)

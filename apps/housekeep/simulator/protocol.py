@@ -24,6 +24,14 @@ AGENT_RADIUS_METRES = 0.18
 CAMERA_METRES = 1.5
 FIELD_OF_VIEW_DEGREES = 90
 
+# Why a GRAB_RELEASE did nothing.
+NOTHING_THERE = "nothing there"  # the crosshair or the name is on no receptacle and no object
+HAND_EMPTY = "hand empty"  # a receptacle, and nothing to put on it
+HAND_FULL = "hand full"  # an object, while holding another
+TOO_FAR = "too far"
+NOT_IN_VIEW = "not in view"
+NO_SPACE = "no space"
+
 
 class Action(IntEnum):
     """The benchmark's six primitive actions."""
