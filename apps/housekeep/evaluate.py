@@ -14,7 +14,7 @@ from apps.housekeep.config import EvaluateConfig
 from apps.housekeep.episode import Episode
 from apps.housekeep.episodes import load_many, object_split
 from apps.housekeep.metrics import METRICS
-from apps.housekeep.simulator.factory import check_simulator, make_simulator
+from apps.housekeep.simulator.factory import check_scenes, check_simulator, make_simulator
 from lmgt_core.errors import UserError
 from lmgt_core.progress import progress
 from lmgt_core.statistics import iqm, nested_bootstrap_ci
@@ -39,6 +39,7 @@ def main(config: EvaluateConfig) -> list[dict[str, Any]]:
     over the episodes of the benchmark's seen and unseen objects (first and second half of a file's episode ids)."""
     check_simulator(config)
     episodes = load_many(config.episodes, config.select)
+    check_scenes(config, episodes)
     jobs = [
         Job(policy, seed, config)
         for policy in dict.fromkeys([*BASELINES, *config.policies])

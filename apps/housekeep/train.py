@@ -15,7 +15,7 @@ from apps.housekeep.episode import Episode
 from apps.housekeep.episodes import load_many
 from apps.housekeep.judging import Judging, Parts, ask_ahead, audit, build, load_template, prepare
 from apps.housekeep.metrics import METRICS
-from apps.housekeep.simulator.factory import check_simulator
+from apps.housekeep.simulator.factory import check_scenes, check_simulator
 from lmgt_core.errors import UserError
 from lmgt_core.progress import progress
 from lmgt_core.provenance import provenance
@@ -30,7 +30,8 @@ CACHE = "judgments.sqlite"
 def main(config: TrainConfig) -> dict[str, Any]:
     """Trains and returns the summary that is also in the run directory's summary.json."""
     check(config)
-    training, _, parts = materials(config)
+    training, evaluation, parts = materials(config)
+    check_scenes(config, [*training, *evaluation])
     log = RunLog.create(config.out, resolved(config), config.resume)
     judging = prepare(config, parts, config.steps, audit(config, parts, config.out / CACHE), config.out / CACHE)
     if judging.judge is not None:

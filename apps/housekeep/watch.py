@@ -21,7 +21,7 @@ from apps.housekeep.frame_captions import FrameCaptioner, make_frame_captioner
 from apps.housekeep.judging import Judging, audit, build, prepare
 from apps.housekeep.metrics import episode_metrics
 from apps.housekeep.places import object_words, receptacle_words
-from apps.housekeep.simulator.factory import check_simulator, make_simulator
+from apps.housekeep.simulator.factory import check_scenes, check_simulator, make_simulator
 from apps.housekeep.simulator.protocol import Action, Frame
 from apps.housekeep.skills import Kind, Skill, SkillRunner, candidates, decision_of
 from apps.housekeep.task import Task
@@ -53,6 +53,7 @@ def main(config: WatchConfig) -> dict[str, Any]:
     captioner = make_frame_captioner(config.captioner)
     settings = {} if config.policy == "random" else run_settings(Path(config.policy))
     episode = choose(config, settings)
+    check_scenes(config, [episode])
     policy = make_policy(Job(config.policy, config.seed, EvaluateConfig((config.policy,), seed=config.seed)), [episode])
     name = config.judge or settings.get("judge", NO_JUDGE)
     with tempfile.TemporaryDirectory() as scratch:

@@ -63,15 +63,6 @@ class DressedView:
         self._view.close()
 
 
-def check_furnished(layout: SceneFiles, episode: Episode) -> None:
-    """UserError when there is no furniture of the episode's scene at all."""
-    if not layout.furnished(episode.scene):
-        raise UserError(
-            f"--root {layout.root}: no furniture is there of the scene {episode.scene} ({episode.source}); "
-            "lmgt housekeep data --root DIR tells what to download, and without --root it is made of boxes"
-        )
-
-
 def clothes(layout: SceneFiles, scene: str, receptacle: Receptacle) -> list[Mesh]:
     """The receptacle's meshes where they stand in the home; [] when there are none, or MuJoCo refuses one."""
     model = layout.furniture(scene, receptacle)

@@ -3,8 +3,10 @@
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from apps.housekeep.config import SimulatorConfig
+from apps.housekeep.episode import Episode
 from apps.housekeep.simulator.protocol import Simulator
 from apps.housekeep.simulator.scene_files import SceneFiles
 from lmgt_core.errors import UserError
@@ -36,6 +38,14 @@ def habitat_python(config: SimulatorConfig) -> str:
             "--habitat-python PATH (environment.yml says how to make one)"
         )
     return sys.executable
+
+
+def check_scenes(config: SimulatorConfig, episodes: Sequence[Episode]) -> None:
+    """Refuses episodes of whose scenes nothing is under --root, before anything is written."""
+    if config.root is not None:
+        layout = SceneFiles(config.root.absolute())
+        for episode in {episode.scene: episode for episode in episodes}.values():
+            layout.require(episode, shell_suffices=config.simulator == "habitat")
 
 
 def check_simulator(config: SimulatorConfig) -> None:

@@ -23,7 +23,6 @@ from apps.housekeep.simulator.glb import Mesh, boxes, glb
 from apps.housekeep.simulator.protocol import CAMERA_METRES
 from apps.housekeep.simulator.scene import shape_of
 from apps.housekeep.simulator.scene_files import CONFIG, Model, SceneFiles
-from lmgt_core.errors import UserError
 
 SLAB_METRES = 0.1  # thickness of a generated floor and ceiling
 # Which way is up, and colours as they are: whether a scene has lights differs between versions of habitat-sim.
@@ -45,11 +44,8 @@ class HabitatFiles:
 
     def __call__(self, episode: Episode) -> dict[str, Any]:
         layout = self.layout
-        if layout is not None and layout.stage(episode.scene) is None and not layout.furnished(episode.scene):
-            raise UserError(
-                f"--root {layout.root}: nothing is there of the scene {episode.scene} ({episode.source}); "
-                "lmgt housekeep data --root DIR tells what to download, and without --root it is made of boxes"
-            )
+        if layout is not None:
+            layout.require(episode, shell_suffices=True)
         apartment, _ = shape_of(shape_key(episode), episode)
         at = np.array([item.position for item in episode.items], float).reshape(-1, 3)
         on = [int(k) for k in episode.start_receptacle]

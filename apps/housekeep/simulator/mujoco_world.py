@@ -13,7 +13,7 @@ from apps.housekeep.episode import Episode
 from apps.housekeep.simulator import camera
 from apps.housekeep.simulator.apartment import Apartment, ShapeKey, shape_key
 from apps.housekeep.simulator.appearance import item_look
-from apps.housekeep.simulator.dressed import DressedView, check_furnished
+from apps.housekeep.simulator.dressed import DressedView
 from apps.housekeep.simulator.fitting import fit
 from apps.housekeep.simulator.headings import wrapped, yaw_of
 from apps.housekeep.simulator.mujoco_model import AWAY, POOL, set_item
@@ -103,7 +103,7 @@ class MujocoSimulator:
 
     def load(self, episode: Episode) -> None:
         if self._layout is not None:
-            check_furnished(self._layout, episode)
+            self._layout.require(episode, shell_suffices=False)
         self._scene, self._rays = self._scene_of(episode)
         self._episode = episode
         self._first_item = 1 + len(episode.receptacles)

@@ -73,6 +73,15 @@ class SceneFiles:
         """Whether there is any furniture of the scene."""
         return (self.root / IGIBSON / "assets_assemble" / scene).is_dir()
 
+    def require(self, episode: Episode, shell_suffices: bool) -> None:
+        """UserError when nothing is there of the episode's scene: no furniture, nor (where that will do) a shell."""
+        if self.furnished(episode.scene) or (shell_suffices and self.stage(episode.scene) is not None):
+            return
+        raise UserError(
+            f"--root {self.root}: nothing is there of the scene {episode.scene} ({episode.source}); "
+            "lmgt housekeep data --root DIR tells what to download, and without --root it is made of boxes"
+        )
+
     def furniture(self, scene: str, receptacle: Receptacle) -> Model | None:
         """The model of a receptacle: `room-name.urdf` lies in a folder `name`."""
         name = receptacle.key.partition("-")[2].removesuffix(".urdf")

@@ -68,7 +68,7 @@ def test_a_scene_without_furniture_is_refused_in_one_line_here_and_in_a_worker(r
     object.__setattr__(elsewhere, "scene", "Nowhere_0_int")
     remote = RemoteSimulator((8, 8), options={"renderer": "opengl", "root": str(root)})
     for simulator in (MujocoSimulator((8, 8), "opengl", root=root), remote):
-        with pytest.raises(UserError, match="no furniture is there of the scene Nowhere_0_int") as caught:
+        with pytest.raises(UserError, match="nothing is there of the scene Nowhere_0_int") as caught:
             simulator.load(elsewhere)
         assert "\n" not in str(caught.value)
         simulator.load(home())  # and another one is loaded all the same

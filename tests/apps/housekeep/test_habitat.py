@@ -16,9 +16,10 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from apps.housekeep.config import SimulatorConfig
 from apps.housekeep.episode import Episode
 from apps.housekeep.metrics import episode_metrics
-from apps.housekeep.simulator.factory import check_simulator
+from apps.housekeep.simulator.factory import check_scenes, check_simulator
 from apps.housekeep.simulator.habitat_files import HabitatFiles
 from apps.housekeep.simulator.mujoco_world import MujocoSimulator
 from apps.housekeep.simulator.protocol import Action, Simulator, path_length
@@ -266,8 +267,6 @@ def test_a_scene_is_kept_between_its_episodes_and_made_anew_for_another() -> Non
 
 
 def test_the_flag_without_habitat_sim_is_one_line_with_the_way_out(tmp_path: Path) -> None:
-    from apps.housekeep.config import SimulatorConfig
-
     if sys.executable == PYTHON and not has_habitat():
         with pytest.raises(UserError, match="--habitat-python PATH"):
             check_simulator(SimulatorConfig(simulator="habitat"))
@@ -286,6 +285,9 @@ def test_a_missing_scene_is_one_line_before_anything_is_loaded(tmp_path: Path) -
         simulator.load(home())
     assert "\n" not in str(caught.value)
     simulator.close()
+    for name in ("mujoco", "habitat"):
+        with pytest.raises(UserError, match=r"--root.*Small_0_int"):
+            check_scenes(SimulatorConfig(simulator=name, root=tmp_path), [home()])  # type: ignore[arg-type]
 
 
 def test_generated_shells_close_the_room_and_say_which_way_is_up() -> None:
