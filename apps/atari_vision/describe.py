@@ -1,0 +1,66 @@
+"""A frame and an action become a question: by a caption of the frame, or with the frame itself.
+
+A caption of the world's own form is taken apart into facts, so that judges which are no language models can read it.
+A frame that could not be captioned carries the reason in its facts; `lmgt_core.compare.uncaptioned` keeps it from the
+judge and calls the answer unreadable.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from apps.atari_vision.simulator.seen import FRAME, MEMORY, Seen
+from apps.atari_vision.worlds import World
+from captioners.captioner import Caption, Captioner, CaptionFailure
+from captioners.memory import FrameMemory
+from lmgt_core.compare.uncaptioned import UNCAPTIONED
+from lmgt_core.description import Description, Image
+
+ACTION = "action"  # the fact that names the action
+IN_THE_PICTURE = "The picture shows the state."
+
+
+class FrameDescriber:
+    """Describes decisions of one world; `captioner` is None where the judge looks at the frame itself.
+
+    `memory` notes what was behind every frame that is shown: `objects` captions and oracles look it up there.
+    """
+
+    def __init__(self, world: World, captioner: Captioner | None, memory: FrameMemory) -> None:
+        self.world, self.captioner, self.memory = world, captioner, memory
+
+    def __call__(self, observation: Seen, action: Any) -> Description:
+        """The description of `action` taken when `observation` was shown."""
+        frame = observation[FRAME]
+        self.memory.remember(frame, observation[MEMORY])
+        if self.captioner is None:
+            return self.of_frame(frame, int(action))
+        return self.of_caption(self.captioner.caption(frame[None])[0], int(action))
+
+    def of_frame(self, frame: Image, action: int) -> Description:
+        """The frame itself, and the action in words."""
+        words = self.world.knowledge.actions[action]
+        return Description(IN_THE_PICTURE, words, (frame,), {ACTION: words})
+
+    def of_caption(self, caption: Caption, action: int) -> Description:
+        """The caption and the action in words; with facts where the caption has the world's own form."""
+        words = self.world.knowledge.actions[action]
+        if isinstance(caption, CaptionFailure):
+            return Description("", words, facts={ACTION: words, UNCAPTIONED: caption.reason})
+        return Description(caption, words, facts=self.facts(caption) | {ACTION: words})
+
+    def facts(self, caption: str) -> dict[str, str]:
+        """What a caption of the world's own form states; {} for any other."""
+        try:
+            return self.world.phrasing.read(caption)
+        except LookupError:
+            return {}
+
+
+def captions_of(captioner: Captioner, frames: Sequence[Image], batch: int = 64) -> list[Caption]:
+    """The captions of frames of one size, in batches."""
+    import numpy as np
+
+    captions: list[Caption] = []
+    for start in range(0, len(frames), batch):
+        captions += captioner.caption(np.stack(frames[start : start + batch]))
+    return captions

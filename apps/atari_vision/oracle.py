@@ -1,0 +1,76 @@
+"""The experts of the worlds as oracles: they read the captions' words, or the memory behind a frame.
+
+Shown a frame, the expert is privileged: it looks up what the emulator's memory held. Told a caption, it knows no more
+than the words say, so a wrong caption makes it wrong: what it loses there was lost in the caption.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from apps.atari_vision.describe import ACTION
+from apps.atari_vision.simulator.seen import MEMORY
+from apps.atari_vision.worlds import WORLDS, World
+from captioners.memory import FrameMemory
+from lmgt_core.judgment import Verdict
+from lmgt_core.prompt import Prompt
+
+
+def make_expert(world: World, memory: FrameMemory) -> Callable[[Prompt], Verdict]:
+    """The expert of `world`; LookupError for a frame that it has not seen and for words that it cannot read."""
+    knowledge = world.knowledge
+
+    def expert(prompt: Prompt) -> Verdict:
+        words = prompt.facts[ACTION]
+        if words not in knowledge.actions:
+            raise LookupError(f"{words!r} is no action of {world.name}")
+        facts = knowledge.facts(memory.recall(prompt.images[0])) if prompt.images else prompt.facts
+        if missing := [slot for slot in knowledge.phrasing.slots if slot not in facts]:
+            raise LookupError(f"the caption does not state the {missing[0]} in the words of {world.name}")
+        return knowledge.expert(facts, knowledge.actions.index(words))
+
+    return expert
+
+
+def expert_action(world: World, memory: object, rng: np.random.Generator) -> int:
+    """One of the actions that the expert likes best, drawn by `rng`."""
+    facts = world.knowledge.facts(memory)
+    verdicts = [world.knowledge.expert(facts, action) for action in range(len(world.knowledge.actions))]
+    for wanted in (Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD):
+        if wanted in verdicts:
+            return int(rng.choice([a for a, v in enumerate(verdicts) if v is wanted]))
+    raise LookupError("the expert has no verdict")
+
+
+def main(episodes: int = 3, decisions: int = 1000) -> None:
+    """Prints what acting on the experts' words earns, beside acting at random."""
+    from lmgt_core.tables import print_table
+
+    rows = []
+    for world in WORLDS.values():
+        row: dict[str, object] = {"world": world.name}
+        for policy in ("expert", "random"):
+            rng = np.random.default_rng(0)
+            number = episodes if world.game else 100
+            row[policy] = float(np.mean([_play(world, policy, rng, seed, decisions) for seed in range(number)]))
+        rows.append(row)
+    print_table(rows, title=f"mean return of at most {decisions} decisions")
+
+
+def _play(world: World, policy: str, rng: np.random.Generator, seed: int, decisions: int) -> float:
+    env = world.make()
+    observation, _ = env.reset(seed=seed)
+    total = 0.0
+    for _ in range(decisions):
+        random = int(rng.integers(len(world.knowledge.actions)))
+        action = random if policy == "random" else expert_action(world, observation[MEMORY], rng)
+        observation, reward, terminated, truncated, _ = env.step(action)
+        total += float(reward)
+        if terminated or truncated:
+            break
+    env.close()
+    return total
+
+
+if __name__ == "__main__":
+    main()

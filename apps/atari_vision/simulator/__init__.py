@@ -1,0 +1,1 @@
+"""The worlds whose frames are captioned and judged."""
