@@ -11,6 +11,7 @@ from lmgt_core.judgment import Judgment, Verdict
 from lmgt_core.tabular.mdp import EQUAL, FiniteMDP, value_iteration
 
 Labels = NDArray[np.int64]  # [state, action] +1 good, 0 neutral or silent, -1 bad
+Table = list[list[Judgment]]  # [state][action]
 VERDICTS = {1: Verdict.GOOD, 0: Verdict.NEUTRAL, -1: Verdict.BAD}
 
 
@@ -48,6 +49,6 @@ def make_labels(name: str, mdp: FiniteMDP, rng: np.random.Generator) -> Labels:
     return np.asarray(simple[kind], dtype=np.int64)
 
 
-def judgments(labels: Labels) -> list[list[Judgment]]:
+def judgments(labels: Labels) -> Table:
     """[state][action] the labels as judgments, for a shift rule."""
     return [[Judgment(VERDICTS[label]) for label in row] for row in labels.tolist()]

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmgt_core.agent_rule import AgentRule
-from lmgt_core.judgment import Judgment
 from lmgt_core.potential import Potential, potential_shift
 from lmgt_core.shift import ShiftRule
-from lmgt_core.tabular.labels import Labels, judgments
+from lmgt_core.tabular.labels import Table
 from lmgt_core.tabular.limits import shift_table
 from lmgt_core.tabular.mdp import FiniteMDP, Floats, expected_return, greedy
 
@@ -58,16 +57,16 @@ class TabularLearner:
         self,
         mdp: FiniteMDP,
         rule: ShiftRule | AgentRule,
-        labels: Labels,
+        said: Table,
         config: LearnerConfig,
         rng: np.random.Generator,
     ) -> None:
         self.mdp, self.rule, self.config, self.rng = mdp, rule, config, rng
-        self.said: list[list[Judgment]] = judgments(labels)
+        self.said = said
         self.q = np.zeros((mdp.states, mdp.actions))
         self.visits = np.zeros((mdp.states, mdp.actions), dtype=np.int64)
         self.agent = rule if isinstance(rule, AgentRule) else None
-        table = np.where(mdp.terminal[:, None], 0.0, shift_table(rule, labels)) if needs_table(rule) else None
+        table = np.where(mdp.terminal[:, None], 0.0, shift_table(rule, said)) if needs_table(rule) else None
         given = self.agent is not None and not self.agent.learns_advice
         self.advice = table.copy() if given and table is not None else np.zeros_like(self.q)
         self.phi = table.mean(axis=1) if isinstance(rule, Potential) and table is not None else None

@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 from lmgt_core.agent_rule import AgentRule, advice_shift
 from lmgt_core.potential import Potential
 from lmgt_core.shift import ShiftRule
-from lmgt_core.tabular.labels import Labels, judgments
+from lmgt_core.tabular.labels import Labels, Table, judgments
 from lmgt_core.tabular.mdp import PRECISION, FiniteMDP, Floats, greedy, value_iteration
 
 LAST = 10**9  # a step at which every schedule has ended
 SWEEPS = 100_000
 
 
-def shift_table(rule: ShiftRule | AgentRule, labels: Labels) -> Floats:
+def shift_table(rule: ShiftRule | AgentRule, said: Table) -> Floats:
     """[state, action] the deltas of a rule that keeps no state."""
-    return np.stack([rule.delta(row) for row in judgments(labels)]).astype(np.float64)
+    return np.stack([rule.delta(row) for row in said]).astype(np.float64)
 
 
 def limit_policy(mdp: FiniteMDP, rule: ShiftRule | AgentRule, labels: Labels) -> NDArray[np.int64]:
     """[state] the policy that training for ever with `rule` and a judge of these labels ends at."""
-    delta = shift_table(rule, labels)
+    delta = shift_table(rule, judgments(labels))
     if isinstance(rule, Potential):
         phi = np.where(mdp.terminal, 0.0, delta.mean(axis=1))
         shaped = mdp.shifted(mdp.discount * phi[None, None, :] - phi[:, None, None])

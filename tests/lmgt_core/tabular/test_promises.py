@@ -11,7 +11,7 @@ import pytest
 from lmgt_core.agent_rule import AgentRule
 from lmgt_core.rule_cards import Promise, Seam, card_of
 from lmgt_core.shift import ADVISED, RULES, ShiftRule, make_rule
-from lmgt_core.tabular.labels import make_labels
+from lmgt_core.tabular.labels import judgments, make_labels
 from lmgt_core.tabular.learner import Learned, LearnerConfig, TabularLearner
 from lmgt_core.tabular.limits import limit_policy
 from lmgt_core.tabular.mdp import EQUAL, FiniteMDP, loss, value_iteration
@@ -124,7 +124,9 @@ def trained(mdp: FiniteMDP, rule: str, judge: str, algorithm: str, seed: int = 0
         horizon=30,
         epsilon_share=1.0,
     )
-    learner = TabularLearner(mdp, rule_of(rule, scale), labels_of(judge, mdp), config, np.random.default_rng(seed))
+    learner = TabularLearner(
+        mdp, rule_of(rule, scale), judgments(labels_of(judge, mdp)), config, np.random.default_rng(seed)
+    )
     return learner.learn(STEPS, STEPS)
 
 
@@ -176,9 +178,10 @@ def test_a_judge_that_says_nothing_changes_no_bit_of_what_is_learnt(rule: str, a
 def test_look_ahead_advice_is_a_plain_learner_that_began_at_the_advice(algorithm: str) -> None:
     mdp = world("cliff")
     labels = labels_of("noisy:0.7", mdp)
+    said = judgments(labels)
     config = LearnerConfig(algorithm, epsilon=0.3, epsilon_final=0.3)  # type: ignore[arg-type]
-    advised = TabularLearner(mdp, rule_of("lookahead"), labels, config, np.random.default_rng(3))
-    plain = TabularLearner(mdp, rule_of("raw", 0.0), labels, config, np.random.default_rng(3))
+    advised = TabularLearner(mdp, rule_of("lookahead"), said, config, np.random.default_rng(3))
+    plain = TabularLearner(mdp, rule_of("raw", 0.0), said, config, np.random.default_rng(3))
     plain.q[:] = np.where(mdp.terminal[:, None], 0.0, labels)
     advised.learn(3000, 3000)
     plain.learn(3000, 3000)

@@ -1,0 +1,129 @@
+"""Runs the cells of a study: here, in several processes, or on a Ray cluster."""
+
+import importlib
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lmgt_core.errors import UserError
+from lmgt_core.progress import progress
+from lmgt_core.study.app import Result, StudyApp
+from lmgt_core.study.folder import StudyFolder
+from lmgt_core.study.plan import Cell, Plan
+
+POLL = 0.2  # seconds between two looks at what other processes have finished
+
+
+def load_app(target: str) -> StudyApp:
+    """The app at `module:name`; by name, because processes of their own import it for themselves."""
+    module, _, name = target.partition(":")
+    app: StudyApp = getattr(importlib.import_module(module), name)
+    return app
+
+
+def run_study(folder: StudyFolder, plan: Plan, target: str, workers: int, ray: str | None = None) -> None:
+    """Runs what is missing; returns when every cell has a result, those of other processes included.
+
+    RuntimeError when a worker failed; whatever was finished stays.
+    """
+    cells = list(plan.cells())
+    missing = [cell for cell in cells if not folder.is_done(cell)]
+    with progress("trainings", len(cells)) as bar:
+        bar.advance(len(cells) - len(missing))
+        if ray is not None:
+            _run_on_ray(folder, missing, target, ray, bar.advance)
+        elif workers == 1 or len(missing) < 2:
+            work(folder, missing, load_app(target), bar.advance)
+        else:
+            _run_in_processes(folder, missing, target, min(workers, len(missing)), bar.advance)
+        wait(folder, cells)
+
+
+def work(folder: StudyFolder, cells: Sequence[Cell], app: StudyApp, done: Callable[[int], None]) -> None:
+    """Runs every one of these cells that nobody has finished or claimed; `done` is called after each it passes."""
+    for cell in cells:
+        with folder.claim(cell) as mine:
+            if mine:
+                folder.finish(cell, app.run(cell.settings, cell.seed))
+        done(1)
+
+
+def wait(folder: StudyFolder, cells: Sequence[Cell]) -> None:
+    """Returns when every cell has a result; a cell whose process died before it was done is a RuntimeError."""
+    while missing := [cell for cell in cells if not folder.is_done(cell)]:
+        for cell in missing:
+            with folder.claim(cell) as free:
+                if free:
+                    raise RuntimeError(f"{cell.key} was given up by another process; start the study again")
+        time.sleep(POLL)
+
+
+def _run_in_processes(
+    folder: StudyFolder, missing: Sequence[Cell], target: str, workers: int, done: Callable[[int], None]
+) -> None:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the processes start: their libraries read it then
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_worker, args=(folder.path, missing, target)) for _ in range(workers)]
+    for process in processes:
+        process.start()
+    try:
+        left = list(missing)
+        while any(process.is_alive() for process in processes):
+            time.sleep(POLL)
+            still = [cell for cell in left if not folder.is_done(cell)]
+            done(len(left) - len(still))
+            left = still
+    finally:
+        for process in processes:
+            if process.is_alive():
+                process.terminate()
+            process.join()
+    if failed := [process.exitcode for process in processes if process.exitcode]:
+        raise RuntimeError(f"{len(failed)} of {workers} workers failed (see above); what they finished is kept")
+
+
+def _worker(path: Path, cells: Sequence[Cell], target: str) -> None:
+    work(StudyFolder(path), cells, load_app(target), lambda done: None)
+
+
+def _run_on_ray(
+    folder: StudyFolder, missing: Sequence[Cell], target: str, address: str, done: Callable[[int], None]
+) -> None:
+    """Cells on a cluster: the nodes calculate, this process claims and writes, so that nodes need no shared disk."""
+    try:
+        import ray
+    except ModuleNotFoundError:
+        raise UserError("--ray: needs the package ray; install it (pip install ray) or leave --ray out") from None
+    try:
+        ray.init(address=None if address == "local" else address, ignore_reinit_error=True, log_to_driver=False)
+    except (ConnectionError, ValueError) as error:
+        raise UserError(f"--ray {address}: no cluster answers there ({error})") from None
+    remote: Any = ray.remote(num_cpus=1)(run_cell)
+    at_once = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
+    running: dict[Any, tuple[Cell, Any]] = {}
+    todo = list(reversed(missing))
+    try:
+        while todo or running:
+            while todo and len(running) < at_once:
+                cell = todo.pop()
+                claim = folder.claim(cell)
+                if claim.__enter__():
+                    running[remote.remote(target, dict(cell.settings), cell.seed)] = (cell, claim)
+                else:
+                    claim.__exit__(None, None, None)
+                    done(1)
+            for ready in ray.wait(list(running), timeout=1.0)[0] if running else []:
+                cell, claim = running.pop(ready)
+                folder.finish(cell, ray.get(ready))
+                claim.__exit__(None, None, None)
+                done(1)
+    finally:
+        ray.shutdown()
+
+
+def run_cell(target: str, settings: dict[str, Any], seed: int) -> Result:
+    """One cell's metrics, in whatever process this is."""
+    return load_app(target).run(settings, seed)
