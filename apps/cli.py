@@ -90,6 +90,18 @@ COMMANDS = (
         "apps.slateq.evaluate:main",
     ),
     Command(
+        ("atari", "compare"),
+        "captions of frames beside the frames themselves: what a judge makes of either",
+        "apps.atari_vision.config:CompareConfig",
+        "apps.atari_vision.compare:main",
+    ),
+    Command(
+        ("captioner", "train"),
+        "a small captioner of one world, taught with known descriptions",
+        "apps.atari_vision.config:CaptionerTrainConfig",
+        "apps.atari_vision.compare:train_command",
+    ),
+    Command(
         ("judge", "ask"),
         "one question to a judge: prompt, reply, probabilities, verdict, shift",
         "lmgt_core.judge_commands:AskConfig",
