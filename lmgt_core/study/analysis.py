@@ -88,15 +88,15 @@ def _improvement(mine: Summary, base: Sequence[Mapping[str, Any]] | None, metric
 class BreakEven:
     """Where a line first rises to its baseline's level.
 
-    `at` is None where it never does on the grid. The interval holds 95 % of the resamples; None at a side means that
-    on this side the grid ends (never, or from the smallest x on).
+    -inf: it is there at the smallest x already (or ties); inf: never on the grid. The interval holds 95 % of the
+    resamples and may reach either.
     """
 
     facet: Scalar
     by: Scalar
-    at: float | None
-    low: float | None
-    high: float | None
+    at: float
+    low: float
+    high: float
 
 
 def break_evens(plan: Plan, groups: Sequence[Group], rng: np.random.Generator | int = 0) -> list[BreakEven]:
@@ -115,7 +115,7 @@ def break_evens(plan: Plan, groups: Sequence[Group], rng: np.random.Generator | 
             gaps = _resampled(samples, generator) - _resampled([base], generator)
             exact = np.array([[np.mean(s) - np.mean(base) for s in samples]])
             low, high = np.percentile(crossings(xs, gaps), [2.5, 97.5], method="nearest")
-            found.append(BreakEven(facet, by, _finite(crossings(xs, exact)[0]), _finite(low), _finite(high)))
+            found.append(BreakEven(facet, by, float(crossings(xs, exact)[0]), float(low), float(high)))
     return found
 
 
@@ -144,28 +144,18 @@ def _resampled(samples: Sequence[Sequence[float]], rng: np.random.Generator) -> 
     return np.stack([a[rng.integers(len(a), size=(RESAMPLES, len(a)))].mean(axis=1) for a in arrays], axis=1)
 
 
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
 def by_facet(plan: Plan, groups: Sequence[Group]) -> dict[Scalar, dict[Scalar, list[Group]]]:
     """The grid's groups by facet and line, in the plan's order; what stands beside the grid is left out."""
     found: dict[Scalar, dict[Scalar, list[Group]]] = {}
     for group in groups:
-        on_grid = all(group.settings[name] in values for name, values in plan.vary.items())
-        if on_grid:
+        if plan.on_grid(group.settings):
             found.setdefault(_facet(plan, group), {}).setdefault(group.settings[plan.show.by], []).append(group)
     return found
 
 
 def beside(plan: Plan, groups: Sequence[Group], facet: Scalar) -> list[Group]:
     """The groups of a facet that stand beside the grid, the baseline first."""
-    return [
-        group
-        for group in groups
-        if _facet(plan, group) == facet
-        and not all(group.settings[name] in values for name, values in plan.vary.items())
-    ]
+    return [g for g in groups if _facet(plan, g) == facet and not plan.on_grid(g.settings)]
 
 
 def _facet(plan: Plan, group: Group) -> Scalar:

@@ -62,6 +62,13 @@ class Plan:
         whole = [{**self.defaults, **self.fixed, **own} for own in (*grid, *beside)]
         return list({to_json(settings): settings for settings in whole}.values())
 
+    def on_grid(self, settings: Settings) -> bool:
+        """Whether these settings are one of the grid's combinations, and do not stand beside it."""
+        rest = {**self.defaults, **self.fixed}
+        return all(
+            value in self.vary[name] if name in self.vary else value == rest[name] for name, value in settings.items()
+        )
+
     def baseline(self, settings: Settings) -> Settings | None:
         """What a group is compared with: the first of `also`, in the same facet; None if there is none."""
         if not self.also:

@@ -1,6 +1,7 @@
 """A finished study as a page, tables and figures; the same results give the same bytes."""
 
 import base64
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -81,15 +82,17 @@ def break_even_rows(plan: Plan, groups: Sequence[Group]) -> list[dict[str, Any]]
         {
             **({plan.show.facet: b.facet} if plan.show.facet else {}),
             plan.show.by: b.by,
-            f"break-even {plan.show.x}": "not on the grid" if b.at is None else cell(b.at),
-            "95 %": f"[{_side(b.low, 'below the grid')}, {_side(b.high, 'beyond the grid')}]",
+            f"break-even {plan.show.x}": _place(b.at),
+            "95 %": f"[{_place(b.low)}, {_place(b.high)}]",
         }
         for b in break_evens(plan, groups)
     ]
 
 
-def _side(value: float | None, otherwise: str) -> str:
-    return otherwise if value is None else cell(value)
+def _place(value: float) -> str:
+    if math.isinf(value):
+        return "beyond the grid" if value > 0 else "at or below its start"
+    return cell(value)
 
 
 def best_rows(plan: Plan, groups: Sequence[Group]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lmgt_core.study.analysis import analyse, best_regions, break_evens, crossings
+from lmgt_core.study.analysis import analyse, best_regions, break_evens, by_facet, crossings
 from lmgt_core.study.command import StudyConfig, main
 from lmgt_core.study.folder import StudyFolder
 from lmgt_core.study.report import write_report
@@ -35,6 +35,14 @@ def test_the_break_even_is_where_the_known_line_crosses(tmp_path: Path) -> None:
         assert found[rule].low < 0.6 < found[rule].high
     # The slope of clever is twice as steep, so the same noise moves its crossing half as far.
     assert found["clever"].high - found["clever"].low < found["plain"].high - found["plain"].low
+
+
+def test_a_baseline_with_values_of_the_grid_is_no_part_of_a_line(tmp_path: Path) -> None:
+    plan, folder = finished(tmp_path, STUDY.replace("- {rule: none}", "- {judge: null, rule: plain, accuracy: 0.5}"))
+    groups = analyse(plan, folder)
+    assert len(groups) == 7 and sum(g.is_baseline for g in groups) == 1
+    lines = by_facet(plan, groups)[None]
+    assert {rule: len(line) for rule, line in lines.items()} == {"plain": 3, "clever": 3}
 
 
 def test_a_group_is_compared_with_the_baseline(tmp_path: Path) -> None:
