@@ -78,7 +78,8 @@ class Comparison:
         def render(picture: int, caption: str, action: int) -> Prompt:
             return self.template.render(describe.of_caption(said[picture], action))
 
-        about = f"{spec}{' (privileged)' if captioner.privileged else ''}, judged by {self.config.text_judge}"
+        what = " (privileged)" if captioner.privileged else " (on labels)" if spec.startswith("trained") else ""
+        about = f"{spec}{what}, judged by {self.config.text_judge}"
         return Arm(name, CAPTION, about, judge=CaptionedOnly(self.text_judge), read=read, render=render)
 
     def direct_arm(self, spec: str) -> Arm:
