@@ -27,7 +27,7 @@ from lmgt_core.judge import Judge, JudgeKind
 from lmgt_core.judgment import Judgment, Verdict
 from lmgt_core.label_scoring import MENU, likeliest
 from lmgt_core.prompt import Prompt
-from lmgt_core.registry import JudgeContext, JudgeSpec, make_judge, parse_spec
+from lmgt_core.registry import JudgeSpec, parse_spec
 from lmgt_core.shift import speaks
 from lmgt_core.shifter import ask
 
@@ -230,20 +230,3 @@ def calibrate(
     if method == "per-action" and not actions:
         raise UserError("calibration=per-action: the actions have no names here; use calibration=contextual")
     return CalibratedJudge(judge, contextual(judge, template, actions if method == "per-action" else ()))
-
-
-def make_calibrated(
-    spec: str,
-    context: JudgeContext,
-    template: Renders,
-    probes: Sequence[Probe] = (),
-    actions: Sequence[str] = (),
-) -> Judge | None:
-    """`make_judge`, with the option `?calibration=contextual|per-action|learned` taken care of by `calibrate`."""
-    plain, method = split_calibration(spec)
-    judge = make_judge(plain, context)
-    if method is None:
-        return judge
-    if judge is None:
-        raise UserError(f"--judge {spec}: none cannot be calibrated")
-    return calibrate(judge, method, template, probes, actions)

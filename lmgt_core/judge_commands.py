@@ -1,5 +1,6 @@
 """`lmgt judge ask|audit|distill`: whether a judge is worth listening to, on the tasks of any app."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from lmgt_core.audit import Audit, Probe
-from lmgt_core.cache import JudgeCache
 from lmgt_core.errors import UserError
 from lmgt_core.gate import MIN_PRECISION, audit_judge
 from lmgt_core.judge import Judge, JudgeKind
@@ -16,12 +16,10 @@ from lmgt_core.judging_task import JudgingTask
 from lmgt_core.judgment import Judgment
 from lmgt_core.progress import progress
 from lmgt_core.prompt import Prompt
-from lmgt_core.registry import make_judge
 from lmgt_core.shift import make_rule
 from lmgt_core.shifter import ask as ask_judge
 from lmgt_core.tables import print_table, write_rows
-
-SEED = 20_409  # of audits: halves of the probes and bootstrap draws are the same for every judge
+from lmgt_core.task_judges import SEED, TaskJudges, split_names
 
 
 @dataclass(frozen=True)
@@ -146,9 +144,11 @@ def ask(config: AskConfig, task: JudgingTask) -> dict[str, Any]:
     if not config.state or not config.action:
         raise UserError("--state, --action: say what is to be judged, like --state 'sum 16, dealer 10, no ace'")
     rule = make_rule(config.rule, config.scale, 1)
-    prompt = task.template(config.strategy).render(task.describe(config.state, config.action))
-    judge = made(config.judge, task)
-    (judgment,) = ask_judge(cached(judge, config.cache), [prompt])
+    template = task.template(config.strategy)
+    prompt = template.render(task.describe(config.state, config.action))
+    with TaskJudges(task, config.cache) as judges:
+        judge = judges.make(config.judge, template, lambda: task.probes(template.render))
+        (judgment,) = ask_judge(judge, [prompt])
     shift = float(rule.delta([judgment])[0])
     answer = {
         "judge": judge.id,
@@ -194,24 +194,7 @@ def audit(config: AuditConfig, task: JudgingTask) -> list[dict[str, Any]]:
         raise UserError(f"--out {config.out}: an audit is a page; give it a name that ends in .html")
     if task.context.oracle is None:
         raise UserError(f"--app {config.app}: {task.name} has no expert, so nobody knows the right answers")
-    templates = {name: task.template(name) for name in split_names(config.strategies, "strategies")}
-    judges = {name: cached(made(name, task), config.cache) for name in split_names(config.judges, "judges")}
-    found = []
-    probes = {name: list(task.probes(template.render)) for name, template in templates.items()}
-    with progress("questions", len(judges) * sum(len(p) for p in probes.values())) as bar:
-        for name, judge in judges.items():
-            for strategy in templates:
-                recorder = Recorder(judge)
-                measured = audit_judge(
-                    recorder,
-                    probes[strategy],
-                    config.min_precision,
-                    np.random.default_rng(SEED),
-                    progress=bar.advance,
-                )
-                label = {p.prompt.digest: p for p in probes[strategy]}
-                heard = [(label[prompt.digest], judgment) for prompt, judgment in recorder.heard]
-                found.append(Audited(name, strategy, measured, heard))
+    found = measured(config, task)
     rows = [one.row() for one in found]
     print_table(rows, title=f"{config.app} {task.name}: precision and coverage behind the gate, on held-out questions")
     for one in found:
@@ -225,42 +208,44 @@ def audit(config: AuditConfig, task: JudgingTask) -> list[dict[str, Any]]:
     return rows
 
 
+def measured(config: AuditConfig, task: JudgingTask) -> list[Audited]:
+    """Every judge under every strategy, in the order they were named; no question is put to a model twice."""
+    templates = {name: task.template(name) for name in split_names(config.strategies, "strategies")}
+    names = split_names(config.judges, "judges")
+    found = []
+    with tempfile.TemporaryDirectory() as folder, TaskJudges(task, config.cache or Path(folder) / "asked") as judges:
+        for name in names:
+            judges.check(name)
+        probes = {strategy: list(task.probes(template.render)) for strategy, template in templates.items()}
+        with progress("questions", len(names) * sum(len(p) for p in probes.values())) as bar:
+            for name in names:
+                for strategy, template in templates.items():
+                    asked = probes[strategy]
+                    recorder = Recorder(judges.make(name, template, lambda asked=asked: asked))  # type: ignore[misc]
+                    rng = np.random.default_rng(SEED)
+                    result = audit_judge(recorder, asked, config.min_precision, rng, progress=bar.advance)
+                    label = {p.prompt.digest: p for p in asked}
+                    heard = [(label[prompt.digest], judgment) for prompt, judgment in recorder.heard]
+                    found.append(Audited(name, strategy, result, heard))
+    return found
+
+
 def distill(config: DistillConfig, task: JudgingTask) -> dict[str, Any]:
     """Trains a student on the teacher's answers to the task's questions; prints its report and returns it."""
     if config.out.exists():
         raise UserError(f"--out {config.out}: is there already; name a new file")
     template = task.template(config.strategy)
-    teacher = made(config.teacher, task)
     from lmgt_core.distill import distill as train_student
 
-    questions = list(task.questions(template.render))
-    print(f"{config.teacher} answers {len(questions):,} questions of {task.name}", flush=True)
-    report = train_student(cached(teacher, config.cache), questions, config.out, np.random.default_rng(config.seed))
+    with TaskJudges(task, config.cache) as judges:
+        teacher = judges.make(config.teacher, template, lambda: task.probes(template.render))
+        questions = list(task.questions(template.render))
+        print(f"{config.teacher} answers {len(questions):,} questions of {task.name}", flush=True)
+        report = train_student(teacher, questions, config.out, np.random.default_rng(config.seed))
     row = report.as_dict()
     print_table([{"": name, "value": value} for name, value in row.items()], title=f"{config.out}: held-out questions")
     _write(config.json, [row])
     return row
-
-
-def made(name: str, task: JudgingTask) -> Judge:
-    """The judge called `name`; UserError for `none`, which cannot be asked."""
-    judge = make_judge(name, task.context)
-    if judge is None:
-        raise UserError(f"--judge {name}: there is nobody to ask; name a judge")
-    return judge
-
-
-def cached(judge: Judge, path: Path | None) -> Judge:
-    """The judge behind the cache file, if there is to be one."""
-    return judge if path is None or not judge.cacheable else JudgeCache(judge, path)
-
-
-def split_names(names: str, flag: str) -> list[str]:
-    """The different names in a list divided by commas, or by semicolons if there are any."""
-    found = list(dict.fromkeys(n.strip() for n in names.split(";" if ";" in names else ",") if n.strip()))
-    if not found:
-        raise UserError(f"--{flag}: name at least one")
-    return found
 
 
 def _write(path: Path | None, rows: Sequence[dict[str, Any]]) -> None:

@@ -1,7 +1,8 @@
 """From a judge's name to reward shifts: the judge, its audit, the gate, the cache."""
 
 import hashlib
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,15 @@ from apps.control.config import JudgeConfig
 from apps.control.probes import SEED, WHOLE, probe_set
 from apps.control.worlds import World
 from lmgt_core.cache import JudgeCache
+from lmgt_core.calibration import (
+    ACTION,
+    CalibratedJudge,
+    LabelCalibration,
+    Method,
+    calibrate,
+    split_calibration,
+    training_half,
+)
 from lmgt_core.description import Description
 from lmgt_core.errors import UserError
 from lmgt_core.gate import SelectiveGate, audit_judge
@@ -46,7 +56,10 @@ class RememberedTemplate:
 
 @dataclass(frozen=True)
 class Judging:
-    """A judge with everything that is needed to shift rewards by it; `judge` is None for --judge none."""
+    """A judge with everything that is needed to shift rewards by it; `judge` is None for --judge none.
+
+    `judge` is what is asked and cached; `calibration`, the gate and the rule come after the cache.
+    """
 
     task: World
     config: JudgeConfig
@@ -54,12 +67,22 @@ class Judging:
     judge: Judge | None
     audit: dict[str, Any]
     cache: Path
+    calibration: LabelCalibration | None = None
+
+    @property
+    def kind(self) -> str:
+        """What tables call the judge."""
+        if self.judge is None:
+            return "no judge"
+        return (CalibratedJudge(self.judge, self.calibration) if self.calibration else self.judge).kind.value
 
     def make_shifter(self, steps: int) -> RewardShifter:
         """A shifter for a training of `steps` steps, to be used in the thread that asked for it."""
         if self.judge is None:
             raise ValueError("there is no judge")
         asked: Judge = JudgeCache(self.judge, self.cache) if self.judge.cacheable else self.judge
+        if self.calibration is not None:
+            asked = CalibratedJudge(asked, self.calibration)
         if self.config.gate and "thresholds" in self.audit:
             asked = SelectiveGate(asked, {Verdict(v): t for v, t in self.audit["thresholds"].items()})
         rule = make_rule(self.config.rule, self.config.scale, steps)
@@ -85,16 +108,18 @@ def make_context(task: World) -> JudgeContext:
 
 
 def prepare(task: World, config: JudgeConfig, name: str, cache: Path, audit: dict[str, Any] | None = None) -> Judging:
-    """The judge called `name`, audited unless an `audit` is handed in."""
+    """The judge called `name`, calibrated if its name asks for it, and audited; not again if an `audit` is given."""
     template = load_template(task, config)
-    judge = make_judge(name, make_context(task))
+    plain, method = split_calibration(name)
+    judge = make_judge(plain, make_context(task))
     if judge is None:
         if name.strip() != NONE:
             raise UserError(f"--judge {name}: gives no judge; use none")
         return Judging(task, config, template, None, {"audited": False, "reason": "no judge"}, cache)
     if audit is None:
-        audit = _audit(task, config, judge, template, cache)
-    return Judging(task, config, template, judge, audit, cache)
+        audit = _audit(task, config, judge, method, template, cache)
+    calibration = LabelCalibration(**audit["calibration"]) if audit.get("calibration") else None
+    return Judging(task, config, template, judge, audit, cache, calibration)
 
 
 def ask_ahead(judging: Judging) -> int:
@@ -116,22 +141,29 @@ def headline(name: str, judging: Judging) -> str:
     if judging.judge is None:
         return "no judge: the agent learns from the task's own reward"
     audit = judging.audit
-    line = f"judge {name} [{judging.judge.kind.value}]: {audit['headline']}"
+    line = f"judge {name} [{judging.kind}]: {audit['headline']}"
     if audit["silent"] and audit["n"] < 40:
         line += f"\nonly {audit['n']} questions can be asked here, too few for a gate; --no-gate lets the judge speak"
     return line
 
 
-def _audit(task: World, config: JudgeConfig, judge: Judge, template: RememberedTemplate, cache: Path) -> dict[str, Any]:
+def _audit(
+    task: World, config: JudgeConfig, judge: Judge, method: Method | None, template: RememberedTemplate, cache: Path
+) -> dict[str, Any]:
+    """The audit's figures, and the calibration that was in force."""
     probes = probe_set(task, template.render, prompt_folder(task, config.prompts))
-    cached = JudgeCache(judge, cache) if judge.cacheable else None
-    try:
+    with JudgeCache(judge, cache) if judge.cacheable else nullcontext(judge) as asked:
+        heard: Judge = asked
+        calibration = None
+        if method is not None:
+            half = training_half(probes, np.random.default_rng(SEED))
+            actions = list(dict.fromkeys(p.prompt.facts[ACTION] for p in probes))
+            heard = calibrate(asked, method, template, half, actions)
+            calibration = asdict(heard.calibration)
         rng = np.random.default_rng(SEED)
-        audit = audit_judge(cached or judge, probes, config.min_precision, rng, gated=config.gate)
-    finally:
-        if cached is not None:
-            cached.close()
-    return audit.as_dict() | {"audited": True, "gate": config.gate, "headline": audit.headline}
+        audit = audit_judge(heard, probes, config.min_precision, rng, gated=config.gate)
+    found = audit.as_dict() | {"audited": True, "gate": config.gate, "headline": audit.headline}
+    return found if calibration is None else found | {"calibration": calibration}
 
 
 @cache

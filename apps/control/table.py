@@ -20,6 +20,7 @@ from apps.control.judging import CACHE, Judging, ask_ahead, headline, load_templ
 from apps.control.learners import load_learners
 from apps.control.train import check, resolved, summarise_run, train_seed
 from apps.control.worlds import world
+from lmgt_core.calibration import split_calibration
 from lmgt_core.errors import UserError
 from lmgt_core.files import plain, read_json, write_atomic, write_json_atomic
 from lmgt_core.progress import progress
@@ -87,7 +88,7 @@ def check_grid(config: TableConfig) -> list[Cell]:
     for task in tasks:
         load_template(task, config)
         for judge in judges:
-            make_judge(judge, make_context(task))
+            make_judge(split_calibration(judge)[0], make_context(task))
     return cells
 
 

@@ -206,7 +206,7 @@ def summarise_run(config: TrainConfig, judging: Judging, results: Sequence[dict[
         "algorithm": config.algorithm,
         "control": "actions",
         "judge": config.judge,
-        "judge_kind": judging.judge.kind.value if judging.judge else "no judge",
+        "judge_kind": judging.kind,
         "rule": config.rule,
         "scale": config.scale,
         "strategy": config.strategy,

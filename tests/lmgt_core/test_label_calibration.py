@@ -11,20 +11,21 @@ from lmgt_core.calibration import (
     NOTHING,
     CalibratedJudge,
     LabelCalibration,
+    calibrate,
     content_free,
     contextual,
     learned,
-    make_calibrated,
+    split_calibration,
     training_half,
 )
 from lmgt_core.description import Description
 from lmgt_core.errors import UserError
 from lmgt_core.gate import Probe, audit_judge, split_groups
 from lmgt_core.judge import Judge, JudgeKind
+from lmgt_core.judges.random import RandomJudge
 from lmgt_core.judgment import Judgment, Verdict
 from lmgt_core.label_scoring import likeliest
 from lmgt_core.prompt import Prompt, PromptTemplate
-from lmgt_core.registry import JudgeContext
 from tests.contracts.judge import JudgeContract
 
 G, N, B = Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD
@@ -169,33 +170,30 @@ def test_no_change_is_no_change() -> None:
     assert LabelCalibration("learned")(judgment).probabilities == pytest.approx((0.5, 0.3, 0.2))
 
 
-def context() -> JudgeContext:
-    return JudgeContext("home", make={"biased": lambda argument: Biased()})
+@pytest.mark.parametrize("method", ["contextual", "per-action", "learned"])
+def test_every_method_is_asked_for_in_a_judges_name(method) -> None:
+    plain, asked = split_calibration(f"hf:model?bits=4&calibration={method}")
+    assert (plain, asked) == ("hf:model?bits=4", method)
+    judge = calibrate(Biased(), asked, TEMPLATE, probes(np.random.default_rng(0)), ["left", "right"])
+    assert judge.calibration.method == method
+    assert judge.id.startswith(f"biased:{method}=")
 
 
-def test_app_judges_take_the_option_too() -> None:
-    questions = probes(np.random.default_rng(0))
-    for method in ("contextual", "per-action", "learned"):
-        spec = f"biased?calibration={method}"
-        judge = make_calibrated(spec, context(), TEMPLATE, questions, ["left", "right"])
-        assert isinstance(judge, CalibratedJudge) and judge.calibration.method == method
-    assert isinstance(make_calibrated("biased", context(), TEMPLATE), Biased)
-    assert make_calibrated("none", context(), TEMPLATE) is None
+def test_a_name_without_the_option_stays_as_it_is() -> None:
+    assert split_calibration("openai:m@http://localhost/v1?rpm=3") == ("openai:m@http://localhost/v1?rpm=3", None)
+    with pytest.raises(UserError, match="calibration=magic is none of contextual, per-action, learned"):
+        split_calibration("biased?calibration=magic")
 
 
-@pytest.mark.parametrize(
-    ("spec", "said"),
-    [
-        ("biased?calibration=magic", "calibration=magic is none of contextual, per-action, learned"),
-        ("biased?calibration=learned", "no labelled probes here"),
-        ("biased?calibration=per-action", "actions have no names here"),
-        ("none?calibration=contextual", "none cannot be calibrated"),
-        ("random?calibration=contextual", "gives no probabilities"),
-    ],
-)
-def test_a_calibration_that_cannot_be_is_a_users_mistake(spec: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
-        make_calibrated(spec, context(), TEMPLATE)
+def test_a_calibration_without_what_it_needs_is_a_users_mistake() -> None:
+    for method, said in (("learned", "no labelled probes here"), ("per-action", "actions have no names here")):
+        with pytest.raises(UserError, match=said):
+            calibrate(Biased(), method, TEMPLATE)
+
+
+def test_a_judge_without_probabilities_cannot_be_calibrated() -> None:
+    with pytest.raises(UserError, match="gives no probabilities"):
+        calibrate(RandomJudge(0), "contextual", TEMPLATE)
 
 
 def test_too_few_probes_teach_nothing() -> None:
