@@ -1,8 +1,7 @@
 """`lmgt housekeep evaluate`: the benchmark's metrics of policies on the same episodes, without any shift."""
 
 import json
-import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from apps.housekeep.episodes import load_many, object_split
 from apps.housekeep.metrics import METRICS
 from apps.housekeep.simulator.factory import check_scenes, check_simulator, make_simulator
 from lmgt_core.errors import UserError
+from lmgt_core.processes import in_processes
 from lmgt_core.progress import progress
 from lmgt_core.statistics import iqm, nested_bootstrap_ci
 from lmgt_core.tables import print_table, write_rows
@@ -47,8 +47,9 @@ def main(config: EvaluateConfig) -> list[dict[str, Any]]:
     ]
     results: dict[str, list[Results]] = {}
     with progress("episodes", len(jobs) * len(episodes)) as bar:
-        for job, result in run_jobs(jobs, config.workers, len(episodes), bar.advance):
-            results.setdefault(job.policy, []).append(result)
+        done = dict(in_processes(evaluate_job, jobs, config.workers, bar.advance))
+    for job in jobs:
+        results.setdefault(job.policy, []).append(done[job])
     rows = [row for policy, runs in results.items() for row in summarise_policy(policy, runs, episodes, config.seed)]
     print_table(wide(rows), title=f"{len(episodes)} episodes, no shift; mean [95 % interval]")
     if config.json is not None:
@@ -74,20 +75,7 @@ def run_settings(run: Path) -> dict[str, Any]:
     return content["settings"]
 
 
-def run_jobs(jobs: Sequence[Job], workers: int, episodes: int, tick: Any) -> Iterator[tuple[Job, Results]]:
-    """Yields each job with its metrics, in order."""
-    if workers == 1:
-        for job in jobs:
-            yield job, evaluate_job(job)
-            tick(episodes)
-        return
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for job, result in zip(jobs, pool.imap(evaluate_job, jobs), strict=True):
-            yield job, result
-            tick(episodes)
-
-
-def evaluate_job(job: Job) -> Results:
+def evaluate_job(job: Job, tick: Callable[[int], None]) -> Results:
     """The metrics of every episode under one policy."""
     import torch
 
@@ -104,6 +92,7 @@ def evaluate_job(job: Job) -> Results:
     for episode in episodes:
         task.reset(episode)
         results.append(play(task, policy, votes))
+        tick(1)
     simulator.close()
     return results
 

@@ -1,10 +1,9 @@
 """`lmgt housekeep train`: audits the judge, trains every seed, writes the run directory."""
 
-import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from apps.housekeep.judging import Judging, Parts, ask_ahead, audit, build, load
 from apps.housekeep.metrics import METRICS
 from apps.housekeep.simulator.factory import check_scenes, check_simulator
 from lmgt_core.errors import UserError
+from lmgt_core.processes import in_processes
 from lmgt_core.progress import progress
 from lmgt_core.provenance import provenance
 from lmgt_core.run_log import RunLog
@@ -39,7 +39,8 @@ def main(config: TrainConfig) -> dict[str, Any]:
     ask_ahead(judging, training)
     judging.close()
     with progress("decisions", config.steps * len(config.seeds)) as bar:
-        for seed, result in train_seeds(config, judging.audit, bar.advance):
+        work = partial(train_seed, config, judging.audit)
+        for seed, result in in_processes(work, config.seeds, config.workers, bar.advance):
             log.finish_seed(seed, result)
     results = [log.seed_result(seed) for seed in config.seeds]
     summary = summarise_run(config, judging, [r for r in results if r is not None])
@@ -103,32 +104,7 @@ def environment(config: TrainConfig) -> str:
     return ",".join(Path(e).name for e in config.episodes)
 
 
-def train_seeds(config: TrainConfig, audited: dict[str, Any], tick: Callable[[int], None]):
-    """Yields (seed, result) of every seed, `config.workers` at a time."""
-    if config.workers == 1 or len(config.seeds) == 1:
-        for seed in config.seeds:
-            yield seed, train_seed(config, seed, audited, tick)
-        return
-    context = multiprocessing.get_context("spawn")
-    ticks = context.Manager().Queue()
-    with context.Pool(min(config.workers, len(config.seeds))) as pool:
-        waiting = {seed: pool.apply_async(train_seed_apart, (config, seed, audited, ticks)) for seed in config.seeds}
-        while waiting:
-            try:
-                tick(ticks.get(timeout=0.5))
-            except Exception as empty:  # the queue's own class lives in the manager's process
-                if type(empty).__name__ != "Empty":
-                    raise
-            for seed in [seed for seed, job in waiting.items() if job.ready()]:
-                yield seed, waiting.pop(seed).get()
-
-
-def train_seed_apart(config: TrainConfig, seed: int, audited: dict[str, Any], ticks: Any) -> dict[str, Any]:
-    """`train_seed` in a process of its own, on one thread."""
-    return train_seed(config, seed, audited, ticks.put)
-
-
-def train_seed(config: TrainConfig, seed: int, audited: dict[str, Any], tick: Callable[[int], None]) -> dict[str, Any]:
+def train_seed(config: TrainConfig, audited: dict[str, Any], seed: int, tick: Callable[[int], None]) -> dict[str, Any]:
     """Trains one seed: its last evaluation, the judge's counts, and how long it took."""
     import time
 
