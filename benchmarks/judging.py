@@ -31,7 +31,7 @@ from lmgt_core.judge import Judge
 from lmgt_core.judges.distilled import DistilledJudge, load_student
 from lmgt_core.judges.gguf_file import GgufFile
 from lmgt_core.judges.gguf_llama import llama_shape, load_tokenizer, load_weights
-from lmgt_core.judges.smollm2 import ChatMLTokenizer, best_precision, installed_file, one_thread
+from lmgt_core.judges.smollm2 import ChatMLTokenizer, installed_file, one_thread
 from lmgt_core.label_scoring import LabelScoringJudge
 from lmgt_core.prompt import Prompt
 from lmgt_core.provenance import provenance
@@ -152,7 +152,7 @@ def naive_generation(new_tokens: int) -> Callable[[Sequence[Prompt]], object]:
 
     file = GgufFile(installed_file())
     shape = llama_shape(file)
-    weights = load_weights(file, shape, best_precision())
+    weights = load_weights(file, shape, torch.float32)  # smollm2's own precision
     vocabulary, hidden = weights["model.embed_tokens.weight"].shape
     library: Any = LlamaForCausalLM(
         LlamaConfig(
@@ -170,7 +170,7 @@ def naive_generation(new_tokens: int) -> Callable[[Sequence[Prompt]], object]:
         )
     )
     library.load_state_dict(weights, strict=False)
-    library.to(best_precision()).eval().tie_weights()
+    library.to(torch.float32).eval().tie_weights()
     chat = ChatMLTokenizer(load_tokenizer(file))
 
     def answer(prompts: Sequence[Prompt]) -> None:

@@ -184,16 +184,14 @@ def free_memory() -> int | None:
 
 
 def _precision(wanted: Wanted) -> Any:
-    """The arithmetic's type: bfloat16 on accelerators and where the processor has it, else float32."""
+    """The arithmetic's type: bfloat16 on accelerators and with bits=16, else float32.
+
+    On a processor bfloat16 would be faster, but there a question's answer would depend on the questions beside it.
+    """
     import torch
 
-    from lmgt_core.judges.smollm2 import best_precision
-
-    if wanted.bits == 32:
-        return torch.float32
-    if wanted.bits == 16 or not wanted.device.startswith("cpu"):
-        return torch.bfloat16
-    return best_precision()
+    on_processor = wanted.device.startswith("cpu")
+    return torch.float32 if wanted.bits == 32 or (on_processor and wanted.bits != 16) else torch.bfloat16
 
 
 def _content(name: str, config: Any) -> str:

@@ -230,3 +230,13 @@ def test_it_computes_what_the_library_computes(judge: Any) -> None:
         states, _ = judge.model.tokens.llama.read(tokens, torch.arange(tokens.shape[1])[None], None, None)
         actual = judge.model.tokens.llama.log_probs(states[0, -1])
     assert torch.allclose(actual, expected, atol=2e-3)
+
+
+def test_bfloat16_is_an_option_that_says_so_in_the_judge_s_id(judge: Any) -> None:
+    fast: Any = make_judge("smollm2?precision=bfloat16", JudgeContext("test"))
+    assert judge.id.split(":")[2:3] == ["float32"] and "bfloat16" in fast.id
+    prompts = ask("Is a mug in the sink good?")
+    close = np.abs(fast.model.score(prompts, ["good", "bad"]) - judge.model.score(prompts, ["good", "bad"]))
+    assert close.max() < 0.5
+    with pytest.raises(UserError, match="float32, bfloat16"):
+        make_judge("smollm2?precision=int1", JudgeContext("test"))
