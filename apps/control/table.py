@@ -5,11 +5,10 @@ and a finished one can be widened: more budgets, judges, tasks or algorithms.
 """
 
 import hashlib
-import multiprocessing
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,12 @@ from typing import Any
 from apps.control.config import ALGORITHMS, JudgeConfig, TableConfig, TrainConfig
 from apps.control.hyperparameters import OFF_POLICY, impossible
 from apps.control.judging import CACHE, Judging, ask_ahead, headline, load_template, make_context, prepare
-from apps.control.learners import load_learners
 from apps.control.train import check, resolved, summarise_run, train_seed
 from apps.control.worlds import world
 from lmgt_core.calibration import split_calibration
 from lmgt_core.errors import UserError
 from lmgt_core.files import plain, read_json, write_atomic, write_json_atomic
+from lmgt_core.processes import Tick, in_processes
 from lmgt_core.progress import progress
 from lmgt_core.provenance import provenance
 from lmgt_core.registry import NONE, make_judge
@@ -57,9 +56,9 @@ def main(config: TableConfig) -> list[dict[str, Any]]:
     jobs.sort(key=expected_work, reverse=True)  # long ones first, so that no core waits for one at the end
     with progress("trainings", len(runs) * len(config.seeds)) as bar:
         bar.advance(len(runs) * len(config.seeds) - len(jobs))
-        for (cell, seed), result in run_jobs(config, judgings, jobs):
+        work = partial(train_cell, config, {key: judging.audit for key, judging in judgings.items()})
+        for (cell, seed), result in in_processes(work, jobs, config.workers, bar.advance):
             logs[cell].finish_seed(seed, result)
-            bar.advance()
     for cell in runs:
         finish_cell(config, cell, logs[cell], judgings[cell.env, cell.judge])
     rows = [row(config, cell) for cell in cells]
@@ -173,34 +172,14 @@ def expected_work(job: tuple[Cell, int]) -> float:
     return cell.steps * {"sac": 20.0, "td3": 3.0}.get(cell.algorithm, 1.0)
 
 
-Job = tuple[Cell, int]
-
-
-def run_jobs(
-    config: TableConfig, judgings: Mapping[tuple[str, str], Judging], jobs: Sequence[Job]
-) -> Iterator[tuple[Job, dict[str, Any]]]:
-    """Yields each training as it finishes; a process imports the learners once and trains many cells."""
-    orders = [(train_config(config, cell), seed, judgings[cell.env, cell.judge].audit) for cell, seed in jobs]
-    if config.workers == 1 or len(jobs) < 2:
-        for job, order in zip(jobs, orders, strict=True):
-            yield job, run_order(order)
-        return
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the processes start: their libraries read it then
-    numbered = list(enumerate(orders))
-    with multiprocessing.get_context("spawn").Pool(min(config.workers, len(jobs)), load_learners) as pool:
-        for number, result in pool.imap_unordered(run_numbered, numbered):
-            yield jobs[number], result
-
-
-def run_numbered(order: tuple[int, tuple[TrainConfig, int, dict[str, Any]]]) -> tuple[int, dict[str, Any]]:
-    """A numbered training, for a pool that returns them in any order."""
-    return order[0], run_order(order[1])
-
-
-def run_order(order: tuple[TrainConfig, int, dict[str, Any]]) -> dict[str, Any]:
-    """One training; agents are not kept."""
-    config, seed, audit = order
-    return train_seed(config, seed, audit, keep=False)
+def train_cell(
+    config: TableConfig, audits: Mapping[tuple[str, str], dict[str, Any]], job: tuple[Cell, int], tick: Tick
+) -> dict[str, Any]:
+    """Trains one seed of a cell; agents are not kept."""
+    cell, seed = job
+    result = train_seed(train_config(config, cell), audits[cell.env, cell.judge], seed, lambda steps: None, keep=False)
+    tick(1)
+    return result
 
 
 def finish_cell(config: TableConfig, cell: Cell, log: RunLog, judging: Judging) -> None:

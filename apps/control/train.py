@@ -1,10 +1,10 @@
 """`lmgt control train`: audits the judge, trains every seed, writes the run directory."""
 
-import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from apps.control.judging import CACHE, Judging, ask_ahead, headline, load_templ
 from apps.control.learners import load_learners
 from apps.control.worlds import World, world
 from lmgt_core.errors import UserError
+from lmgt_core.processes import in_processes
 from lmgt_core.progress import progress
 from lmgt_core.provenance import provenance
 from lmgt_core.run_log import RunLog
@@ -35,7 +36,8 @@ def main(config: TrainConfig) -> dict[str, Any]:
     print(headline(config.judge, judging), flush=True)
     ask_ahead(judging)
     with progress("steps", config.steps * len(config.seeds)) as bar:
-        for seed, result in train_seeds(config, judging.audit, bar.advance):
+        work = partial(train_seed, config, judging.audit)
+        for seed, result in in_processes(work, config.seeds, config.workers, bar.advance):
             log.finish_seed(seed, result)
     summary = summarise_run(config, judging, [r for s in config.seeds if (r := log.seed_result(s)) is not None])
     log.write_summary(summary)
@@ -84,31 +86,8 @@ def resolved(config: TrainConfig, template: str, template_hash: str) -> dict[str
     return {"app": "control", "settings": settings, "prompt": prompt, **provenance()}
 
 
-def train_seeds(
-    config: TrainConfig, audit: dict[str, Any], tick: Callable[[int], None]
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yields (seed, result) of every seed, `config.workers` at a time."""
-    if config.workers == 1 or len(config.seeds) == 1:
-        for seed in config.seeds:
-            yield seed, train_seed(config, seed, audit, tick)
-        return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(min(config.workers, len(config.seeds))) as pool:
-        waiting = {seed: pool.apply_async(train_seed, (config, seed, audit)) for seed in config.seeds}
-        while waiting:
-            time.sleep(0.05)
-            for seed in [seed for seed, job in waiting.items() if job.ready()]:
-                result = waiting.pop(seed).get()
-                tick(config.steps)
-                yield seed, result
-
-
 def train_seed(
-    config: TrainConfig,
-    seed: int,
-    audit: dict[str, Any],
-    tick: Callable[[int], None] = lambda done: None,
-    keep: bool = True,
+    config: TrainConfig, audit: dict[str, Any], seed: int, tick: Callable[[int], None], keep: bool = True
 ) -> dict[str, Any]:
     """Trains one seed: its last evaluation, the judge's counts, and how long it took.
 

@@ -1,13 +1,11 @@
 """`lmgt slateq train`: audits the judge, trains every seed, writes the run directory."""
 
-import multiprocessing
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from queue import Empty
+from functools import partial
 from typing import Any
 
 from apps.slateq.config import WorldConfig, check_world
@@ -16,6 +14,7 @@ from apps.slateq.policies import learned_policy
 from apps.slateq.session_metrics import METRICS
 from apps.slateq.train_config import TrainConfig
 from lmgt_core.errors import UserError
+from lmgt_core.processes import in_processes
 from lmgt_core.progress import progress
 from lmgt_core.provenance import provenance
 from lmgt_core.run_log import RunLog
@@ -38,7 +37,8 @@ def main(config: TrainConfig) -> dict[str, Any]:
     judging = make_judging(config, config, config.steps, config.out / CACHE, audit=audit)  # what can be, is asked ahead
     judging.close()
     with progress("steps", config.steps * len(config.seeds)) as bar:
-        for seed, result in train_seeds(config, audit, bar.advance):
+        work = partial(train_seed, config, audit)
+        for seed, result in in_processes(work, config.seeds, config.workers, bar.advance):
             log.finish_seed(seed, result)
             forget_checkpoint(config, seed)
     results = [result for seed in config.seeds if (result := log.seed_result(seed)) is not None]
@@ -119,31 +119,7 @@ def environment(config: WorldConfig) -> str:
     return f"{config.environment}, {config.candidates} candidates, slates of {config.slate}"
 
 
-def train_seeds(
-    config: TrainConfig, audit: dict[str, Any], tick: Callable[[int], None]
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yields (seed, result) of every seed, `config.workers` at a time."""
-    if config.workers == 1 or len(config.seeds) == 1:
-        for seed in config.seeds:
-            yield seed, train_seed(config, seed, audit, tick)
-        return
-    context = multiprocessing.get_context("spawn")
-    ticks = context.Manager().Queue()
-    with context.Pool(min(config.workers, len(config.seeds))) as pool:
-        waiting = {seed: pool.apply_async(_train_apart, (config, seed, audit, ticks)) for seed in config.seeds}
-        while waiting:
-            with suppress(Empty):
-                tick(ticks.get(timeout=0.5))
-            for seed in [seed for seed, job in waiting.items() if job.ready()]:
-                yield seed, waiting.pop(seed).get()
-
-
-def _train_apart(config: TrainConfig, seed: int, audit: dict[str, Any], ticks: Any) -> dict[str, Any]:
-    """`train_seed` in a process of its own."""
-    return train_seed(config, seed, audit, ticks.put)
-
-
-def train_seed(config: TrainConfig, seed: int, audit: dict[str, Any], tick: Callable[[int], None]) -> dict[str, Any]:
+def train_seed(config: TrainConfig, audit: dict[str, Any], seed: int, tick: Callable[[int], None]) -> dict[str, Any]:
     """Trains one seed: its last evaluation, the judge's counts, and how long it took."""
     with RunLog.open(config.out) as log:
         if (finished := log.seed_result(seed)) is not None:

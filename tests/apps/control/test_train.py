@@ -79,17 +79,17 @@ def test_a_killed_run_goes_on_with_the_seeds_that_are_missing(tmp_path: Path, mo
     train.main(whole)
     trained = train.train_seed
 
-    def dies(config, seed, *rest, **options):
+    def dies(config, audit, seed, tick):
         if seed == 1:
             raise KeyboardInterrupt
-        return trained(config, seed, *rest, **options)
+        return trained(config, audit, seed, tick)
 
     monkeypatch.setattr(train, "train_seed", dies)
     with pytest.raises(KeyboardInterrupt):
         train.main(killed)
     assert not (killed.out / "summary.json").exists()
     seen = []
-    monkeypatch.setattr(train, "train_seed", lambda c, s, *r, **o: seen.append(s) or trained(c, s, *r, **o))
+    monkeypatch.setattr(train, "train_seed", lambda c, a, s, t: seen.append(s) or trained(c, a, s, t))
     monkeypatch.setattr("apps.control.agents.train", _only_for_seed_1(monkeypatch))
     train.main(replace(killed, resume=True))
     assert seen == [0, 1]
@@ -155,7 +155,7 @@ def test_eight_questions_are_too_few_for_a_gate_and_the_run_says_so(tmp_path: Pa
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_trained(tmp_path: Path, monkeypatch, change, complaint) -> None:
-    monkeypatch.setattr(train, "train_seeds", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(train, "in_processes", lambda *_: pytest.fail("trained"))
     with pytest.raises(UserError) as error:
         train.main(replace(SMALL, out=tmp_path / "run", **change))
     assert complaint in str(error.value)
