@@ -27,6 +27,7 @@ from lmgt_core.prompt import PromptTemplate
 from lmgt_core.strategies import load_strategy
 
 PROMPTS = Path(__file__).parent / "prompts"
+CAPTIONS = PROMPTS.parent / "captions"  # what an image-text model is asked for
 
 
 class Integers(gym.ObservationWrapper[NDArray[np.int64], int, tuple[int, ...]]):
@@ -73,7 +74,7 @@ class World:
     @cached_property
     def question(self) -> str:
         """What image-text models are asked for a caption."""
-        return (PROMPTS / self.folder / "caption.txt").read_text(encoding="utf-8").strip()
+        return (CAPTIONS / f"{self.folder}.txt").read_text(encoding="utf-8").strip()
 
     def action(self, text: str) -> int:
         """The action that a user names: its number, its words, or an Atari action's name; UserError for others."""
