@@ -61,7 +61,10 @@ def action_spec(world: World) -> types.BoundedTensorSpec:
 
 
 def make_agent(policy: LearnedPolicy, config: AgentConfig, world: World, seed: int) -> Agent:
-    """The agent that learns `policy`; UserError when the world has too many slates for full-slate."""
+    """The agent that learns `policy`; UserError when the world has too many slates for full-slate.
+
+    `config` has its defaults filled in (`train_config.with_defaults`).
+    """
     learning = Learning(
         target="sarsa" if policy.learner == "sarsa" else "q",
         gamma=config.gamma,
@@ -100,7 +103,7 @@ def _item_values(
         spec,
         hidden=config.hidden,
         valued_no_click=policy.valued_no_click,
-        history=policy.valued_no_click if config.history is None else config.history,
+        history=config.history,
         dueling=config.dueling,
         value_scale=config.value_scale,
         seed=seed,

@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ from apps.slateq.config import WorldConfig, check_world
 from apps.slateq.judging import Judging, check_judging, load_words, make_audit, make_judging
 from apps.slateq.policies import learned_policy
 from apps.slateq.session_metrics import METRICS
-from apps.slateq.train_config import TrainConfig
+from apps.slateq.train_config import AgentConfig, TrainConfig, with_defaults
 from lmgt_core.errors import UserError
 from lmgt_core.processes import in_processes
 from lmgt_core.progress import progress
@@ -30,6 +30,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks are faster on on
 def main(config: TrainConfig) -> dict[str, Any]:
     """Trains and returns the summary that is also in the run directory's summary.json."""
     check(config)
+    policy = learned_policy(config.policy)
+    config = replace(config, agent=with_defaults(config.agent, policy.valued_no_click, config.environment))
     log = RunLog.create(config.out, resolved(config), config.resume)
     audit = make_audit(config, config, config.out / CACHE)
     if audit["audited"]:
@@ -63,7 +65,6 @@ def check(config: TrainConfig) -> None:
         "workers": config.workers,
         "evaluate-users": config.evaluate_users,
         "checkpoint-every": config.checkpoint_every,
-        "agent.multi-step": config.agent.multi_step,
         "agent.batch-size": config.agent.batch_size,
         "agent.updates": config.agent.updates,
         "agent.replay": config.agent.replay,
@@ -77,7 +78,7 @@ def check(config: TrainConfig) -> None:
         raise UserError("--seeds: give one or more different numbers of at least 0")
     if not 0 < config.min_precision < 1:
         raise UserError(f"--min-precision {config.min_precision}: a precision lies between 0 and 1, like 0.75")
-    _check_agent(config)
+    _check_agent(config, with_defaults(config.agent, policy.valued_no_click, config.environment))
     check_judging(config, config)
     make_rule(config.rule, config.scale, config.steps)
     if policy.learner == "full-slate":
@@ -86,8 +87,7 @@ def check(config: TrainConfig) -> None:
         all_slates(config.candidates, config.slate)
 
 
-def _check_agent(config: TrainConfig) -> None:
-    agent = config.agent
+def _check_agent(config: TrainConfig, agent: AgentConfig) -> None:
     if not 0 <= agent.gamma <= 1:
         raise UserError(f"--agent.gamma {agent.gamma}: a discount lies between 0 and 1")
     if agent.gamma == 1 and config.environment == "interest-exploration":
@@ -95,6 +95,8 @@ def _check_agent(config: TrainConfig) -> None:
     for flag, value in (("epsilon", agent.epsilon), ("epsilon-share", agent.epsilon_share)):
         if not 0 <= value <= 1:
             raise UserError(f"--agent.{flag} {value}: a share lies between 0 and 1")
+    if agent.multi_step < 1:
+        raise UserError(f"--agent.multi-step {agent.multi_step}: give a number of at least 1")
     if not agent.hidden or min(agent.hidden) < 1:
         raise UserError("--agent.hidden: give the units of one or more layers, like 128 128")
     for flag, size in (("learning-rate", agent.learning_rate), ("value-scale", agent.value_scale)):

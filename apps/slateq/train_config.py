@@ -1,6 +1,6 @@
 """What `lmgt slateq train` and `evaluate` can be told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from apps.slateq.config import JudgeConfig, WorldConfig
@@ -8,15 +8,19 @@ from apps.slateq.config import JudgeConfig, WorldConfig
 
 @dataclass(frozen=True)
 class AgentConfig:
-    """How the learned policies learn. Chosen on training seeds 100 and up, which no reported run uses."""
+    """How the learned policies learn; chosen on training seed 100, which no reported run uses.
 
-    gamma: float = 0.99
-    multi_step: int = 1
-    """Steps of a target."""
+    What is None has one default for the paper's policies and another for the -N ones, given in brackets.
+    """
+
+    gamma: float | None = None
+    """Discount of a step (.99; -N: 1, but .99 in interest-exploration, whose sessions have no end)."""
+    multi_step: int | None = None
+    """Steps of a target (1; -N: 4)."""
     history: bool | None = None
-    """Tell the policy what happened in the session so far (default: for -N policies)."""
-    dueling: bool = False
-    """Learn what all items share apart from their differences."""
+    """Tell the policy what happened in the session so far (no; -N: yes)."""
+    dueling: bool | None = None
+    """Learn what all items share apart from their differences (no; -N: yes)."""
     double: bool = False
     """Choose the target's slates by the online network."""
     hidden: tuple[int, ...] = (128, 128)
@@ -37,6 +41,18 @@ class AgentConfig:
     """Share of the training during which it falls."""
     value_scale: float = 50.0
     """Size of values: what the network's output is multiplied by, and errors are divided by."""
+
+
+def with_defaults(agent: AgentConfig, valued_no_click: bool, environment: str) -> AgentConfig:
+    """`agent` with nothing left at None."""
+    endless = environment == "interest-exploration"
+    defaults = {
+        "gamma": 1.0 if valued_no_click and not endless else 0.99,
+        "multi_step": 4 if valued_no_click else 1,
+        "history": valued_no_click,
+        "dueling": valued_no_click,
+    }
+    return replace(agent, **{name: value for name, value in defaults.items() if getattr(agent, name) is None})
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Training of one seed: serve, judge, remember, learn; killed and resumed, it ends with the same numbers."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from apps.slateq.session_metrics import METRICS, play
 from apps.slateq.simulator.make import make_simulator
 from apps.slateq.simulator.protocol import Feedback, Floats, Integers, Simulator
 from apps.slateq.snapshot import from_bytes, to_bytes
-from apps.slateq.train_config import TrainConfig
+from apps.slateq.train_config import TrainConfig, with_defaults
 from lmgt_core.run_log import RunLog
 
 EVALUATION = 90_210  # seed of the learning curve's users: the same for every run
@@ -31,11 +32,13 @@ class Trainer:
     """One seed's training."""
 
     def __init__(self, config: TrainConfig, seed: int, judged: SlateShifter | None, run: Path) -> None:
+        policy = learned_policy(config.policy)
+        config = replace(config, agent=with_defaults(config.agent, policy.valued_no_click, config.environment))
         self.config, self.seed, self.judged, self.run = config, seed, judged, run
         self.simulator: Simulator = make_simulator(config, config.users)
         self.evaluated: Simulator = make_simulator(config, config.evaluate_users)
         world = World.of(self.simulator)
-        self.agent = make_agent(learned_policy(config.policy), config.agent, world, seed)
+        self.agent = make_agent(policy, config.agent, world, seed)
         self.replay = make_replay(world, config.agent, config.users, seed)
         self.history = SessionHistory(config.users)
         self.observation = self.simulator.reset(seed)

@@ -21,7 +21,9 @@ from lmgt_core.errors import UserError
 
 one_deterministic_thread()
 WORLD = World(candidates=4, slate=2, topics=4, user=3, document=4)
-PLAIN = AgentConfig(gamma=0.5, hidden=(8,), value_scale=1.0, replay=64, batch_size=8)
+PLAIN = AgentConfig(
+    gamma=0.5, multi_step=1, history=False, dueling=False, hidden=(8,), value_scale=1.0, replay=64, batch_size=8
+)
 NOTHING = 4  # the place of no click
 # Scores fill bins: .8 and .5 of the choice between an item and no click, so cells 8 and 5 of each topic's ten.
 SCORES = np.array([4.0, 1.0, 1.0, 4.0, 1.0], dtype=np.float32)
