@@ -90,6 +90,12 @@ COMMANDS = (
         "apps.slateq.evaluate:main",
     ),
     Command(
+        ("slateq", "audit"),
+        "what a judge knows of topics, beside a shuffled vocabulary",
+        "apps.slateq.config:AuditConfig",
+        "apps.slateq.audit:main",
+    ),
+    Command(
         ("atari", "compare"),
         "captions of frames beside the frames themselves: what a judge makes of either",
         "apps.atari_vision.config:CompareConfig",
@@ -153,7 +159,7 @@ COMMANDS = (
 
 
 # The apps whose tasks `lmgt judge` knows: name -> module:function(env, prompts, documents) -> JudgingTask.
-TASKS = {"control": "apps.control.judging_task:make_task"}
+TASKS = {"control": "apps.control.judging_task:make_task", "slateq": "apps.slateq.judging_task:make_task"}
 
 
 def _judged(command: str, config: Any) -> Any:
