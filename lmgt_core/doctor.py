@@ -41,7 +41,7 @@ class Part:
 
 
 PARTS = (
-    Part("numpy", "everything; numpy 2 makes OCAtari and RecSim silently wrong", ("numpy",), versions="1.26"),
+    Part("numpy", "everything; numpy 2 makes RecSim silently wrong", ("numpy",), versions="1.26"),
     Part("scipy", "audits' precision bounds", ("scipy",)),
     Part("gymnasium", "environments", ("gymnasium",)),
     Part("mujoco", "the Housekeep world", ("mujoco",)),

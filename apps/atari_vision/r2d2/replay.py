@@ -1,6 +1,6 @@
 """A replay of sequences, sampled in proportion to their priorities; reward and shift lie apart until then.
 
-Of the installed libraries cpprb samples sequences by priority, but from a generator of its own that cannot be seeded or
+Of well-kept libraries cpprb samples sequences by priority, but from a generator of its own that cannot be seeded or
 saved, so that a resumed run would not equal an unbroken one; TorchRL's prioritised samplers do not load. A cumulative
 sum over 100,000 priorities takes a tenth of a millisecond, which a batch of sequences does not notice.
 """
