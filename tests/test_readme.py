@@ -10,7 +10,7 @@ import tyro
 from apps.cli import find, load, run
 
 ROOT = Path(__file__).resolve().parents[1]
-READMES = (ROOT / "README.md", ROOT / "apps" / "housekeep" / "README.md", ROOT / "apps" / "control" / "README.md")
+READMES = (ROOT / "README.md", *sorted((ROOT / "apps").rglob("README.md")))
 
 
 def commands() -> list[str]:
