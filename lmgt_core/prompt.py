@@ -13,6 +13,7 @@ from lmgt_core.description import Description, Image
 from lmgt_core.errors import UserError
 
 STRATEGIES = ("name-only", "zero-shot", "few-shot", "cot", "retrieval")
+REMEMBERED = 100_000  # prompts that a RememberedTemplate keeps
 FIELDS = frozenset({"state", "action"})  # what a template's user part may name
 
 
@@ -40,7 +41,7 @@ def neutralise(text: str) -> str:
     """`text` with what could pass for a delimiter or a chat role taken apart, so that a world's words stay words."""
     text = re.sub(r"<\|?/?([A-Za-z_ ]{1,30})\|?>", r"(\1)", text)
     text = text.replace("```", "'''").replace("[INST]", "(INST)").replace("[/INST]", "(/INST)")
-    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else " " for c in text)
 
 
 @dataclass(frozen=True)
@@ -76,3 +77,23 @@ class PromptTemplate:
         """The prompt for `description`, whose words cannot break out of the template."""
         user = self.user.format(state=neutralise(description.state), action=neutralise(description.action))
         return Prompt(self.system, user, description.images, description.facts)
+
+
+class RememberedTemplate:
+    """A template that renders each question once: a step of training costs a lookup, not a formatting and a hash."""
+
+    def __init__(self, template: PromptTemplate) -> None:
+        self.template = template
+        self.name, self.hash = template.name, template.hash
+        self._known: dict[tuple[str, str, tuple[tuple[str, str], ...]], Prompt] = {}
+
+    def render(self, description: Description) -> Prompt:
+        """The prompt for `description`; one with images is rendered anew."""
+        if description.images:
+            return self.template.render(description)
+        key = (description.state, description.action, tuple(description.facts.items()))
+        if (prompt := self._known.get(key)) is None:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            prompt = self._known[key] = self.template.render(description)
+        return prompt

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lmgt_core.description import Describer
 from lmgt_core.judge import Judge
 from lmgt_core.judgment import Judgment, Verdict
-from lmgt_core.prompt import Prompt, PromptTemplate
+from lmgt_core.prompt import Prompt, PromptTemplate, RememberedTemplate
 from lmgt_core.shift import ShiftRule
 
 
@@ -57,9 +57,11 @@ class RewardShifter:
     It draws no random numbers, so that a run with `neutral` equals one with `none`.
     """
 
-    def __init__(self, describer: Describer, template: PromptTemplate, judge: Judge, rule: ShiftRule) -> None:
+    def __init__(
+        self, describer: Describer, template: PromptTemplate | RememberedTemplate, judge: Judge, rule: ShiftRule
+    ) -> None:
         self.describer = describer
-        self.template = template
+        self.template = template if isinstance(template, RememberedTemplate) else RememberedTemplate(template)
         self.judge = judge
         self.rule = rule
         self.stats = JudgeStats()

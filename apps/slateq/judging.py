@@ -15,11 +15,10 @@ from apps.slateq.probes import SEED, probe_set
 from apps.slateq.simulator.protocol import Feedback, Floats, Integers, Observation
 from apps.slateq.vocabulary import Vocabulary, load_vocabulary
 from lmgt_core.cache import JudgeCache
-from lmgt_core.description import Description
 from lmgt_core.gate import SelectiveGate, audit_judge
 from lmgt_core.judge import Judge, JudgeKind
 from lmgt_core.judgment import Verdict
-from lmgt_core.prompt import Prompt, PromptTemplate
+from lmgt_core.prompt import RememberedTemplate
 from lmgt_core.registry import JudgeContext, make_judge
 from lmgt_core.shift import make_rule
 from lmgt_core.shifter import JudgeStats, RewardShifter
@@ -28,22 +27,6 @@ from lmgt_core.strategies import load_strategy
 PROMPTS = Path(__file__).parent / "prompts"
 MANUALS = Path(__file__).parent / "manuals"
 AHEAD = 1000  # questions: a world that has no more is asked whole before training
-
-
-class RememberedTemplate:
-    """A template that renders each question once: a step of training costs a lookup, not a formatting and a hash."""
-
-    def __init__(self, template: PromptTemplate) -> None:
-        self.template = template
-        self.name, self.hash = template.name, template.hash
-        self._known: dict[tuple[str, str], Prompt] = {}
-
-    def render(self, description: Description) -> Prompt:
-        """The prompt for `description`, which has no images."""
-        key = (description.state, description.action)
-        if key not in self._known:
-            self._known[key] = self.template.render(description)
-        return self._known[key]
 
 
 @dataclass(frozen=True)

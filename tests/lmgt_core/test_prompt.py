@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lmgt_core.description import Description
 from lmgt_core.errors import UserError
-from lmgt_core.prompt import Prompt, PromptTemplate, neutralise
+from lmgt_core.prompt import Prompt, PromptTemplate, RememberedTemplate, neutralise
 
 IMAGE = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
 
@@ -78,3 +78,11 @@ def test_any_difference_in_content_changes_the_digest(other: Prompt) -> None:
 def test_a_template_s_hash_is_that_of_its_texts_and_not_of_its_name() -> None:
     assert PromptTemplate("s", "{state}", "a").hash == PromptTemplate("s", "{state}", "b").hash
     assert PromptTemplate("s", "{state}").hash != PromptTemplate("s", "{action}").hash
+
+
+def test_a_remembered_template_renders_each_question_once_and_tells_facts_apart() -> None:
+    remembered = RememberedTemplate(PromptTemplate("Say good or bad.", "{state}, {action}"))
+    first = remembered.render(Description("dark", "go", facts={"room": "hall"}))
+    assert remembered.render(Description("dark", "go", facts={"room": "hall"})) is first
+    assert remembered.render(Description("dark", "go", facts={"room": "attic"})).facts == {"room": "attic"}
+    assert first == remembered.template.render(Description("dark", "go", facts={"room": "hall"}))
