@@ -52,13 +52,13 @@ class JudgeCache:
     thread; a forked child makes its own.
     """
 
-    def __init__(self, judge: Judge, path: Path, remembered: int = REMEMBERED) -> None:
+    def __init__(self, judge: Judge, path: Path | str, remembered: int = REMEMBERED) -> None:
         self.judged = judge
-        self.path = path
+        self.path = Path(path)
         self.stats = CacheStats()
         self._remembered = remembered
         self._memory: OrderedDict[str, Judgment] = OrderedDict()  # prompt digest -> judgment, oldest first
-        self._file = open_cache_file(path) if judge.cacheable else None
+        self._file = open_cache_file(self.path) if judge.cacheable else None
 
     @property
     def id(self) -> str:
