@@ -262,7 +262,8 @@ def _load_stable_baselines3() -> None:
     It imports TensorBoard's writer, which imports TensorFlow (7 s and more) unless told that there is none; and it
     tries `import gym`, which prints a notice about its age that is no business of whoever trains here.
     """
-    sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
+    if "tensorflow" not in sys.modules:  # what is there already may need TensorBoard's own way to it
+        sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
     with contextlib.redirect_stderr(io.StringIO()):
         importlib.import_module("stable_baselines3")
 
