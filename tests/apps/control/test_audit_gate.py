@@ -52,7 +52,7 @@ def audited(name: str, env: str, count: int | None, made: dict[str, Judge]) -> t
 
 @pytest.mark.parametrize("env", TASKS)
 def test_the_gate_holds_smollm2_back_where_it_lets_the_expert_through(env: str, made: dict[str, Judge]) -> None:
-    count = 80  # at 7 judgments a second; the slow test asks all of them
+    count = 120  # at 7 judgments a second; the slow test asks all of them
     model, held_back = audited("smollm2", env, count, made)
     expert, let_through = audited("oracle", env, count, made)
     assert 0.4 < model.accuracy < 0.6 and expert.accuracy == 1.0
