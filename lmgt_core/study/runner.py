@@ -1,14 +1,14 @@
 """Runs the cells of a study: here, in several processes, or on a Ray cluster."""
 
 import importlib
-import multiprocessing
-import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lmgt_core.errors import UserError
+from lmgt_core.processes import in_processes
 from lmgt_core.progress import progress
 from lmgt_core.study.app import Result, StudyApp
 from lmgt_core.study.folder import StudyFolder
@@ -27,7 +27,8 @@ def load_app(target: str) -> StudyApp:
 def run_study(folder: StudyFolder, plan: Plan, target: str, workers: int, ray: str | None = None) -> None:
     """Runs what is missing; returns when every cell has a result, those of other processes included.
 
-    RuntimeError when a worker failed; whatever was finished stays.
+    A training's own exception is raised here, UserError when a process was killed; whatever was finished stays. No
+    process of its own goes on when this one is killed.
     """
     cells = list(plan.cells())
     missing = [cell for cell in cells if not folder.is_done(cell)]
@@ -45,10 +46,16 @@ def run_study(folder: StudyFolder, plan: Plan, target: str, workers: int, ray: s
 def work(folder: StudyFolder, cells: Sequence[Cell], app: StudyApp, done: Callable[[int], None]) -> None:
     """Runs every one of these cells that nobody has finished or claimed; `done` is called after each it passes."""
     for cell in cells:
-        with folder.claim(cell) as mine:
-            if mine:
-                folder.finish(cell, app.run(cell.settings, cell.seed))
+        run_claimed(folder, cell, app)
         done(1)
+
+
+def run_claimed(folder: StudyFolder, cell: Cell, app: StudyApp) -> bool:
+    """Runs the cell unless it is finished or another process is at it; whether it ran."""
+    with folder.claim(cell) as mine:
+        if mine:
+            folder.finish(cell, app.run(cell.settings, cell.seed))
+        return mine
 
 
 def wait(folder: StudyFolder, cells: Sequence[Cell]) -> None:
@@ -64,29 +71,26 @@ def wait(folder: StudyFolder, cells: Sequence[Cell]) -> None:
 def _run_in_processes(
     folder: StudyFolder, missing: Sequence[Cell], target: str, workers: int, done: Callable[[int], None]
 ) -> None:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the processes start: their libraries read it then
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_worker, args=(folder.path, missing, target)) for _ in range(workers)]
-    for process in processes:
-        process.start()
-    try:
-        left = list(missing)
-        while any(process.is_alive() for process in processes):
-            time.sleep(POLL)
-            still = [cell for cell in left if not folder.is_done(cell)]
-            done(len(left) - len(still))
-            left = still
-    finally:
-        for process in processes:
-            if process.is_alive():
-                process.terminate()
-            process.join()
-    if failed := [process.exitcode for process in processes if process.exitcode]:
-        raise RuntimeError(f"{len(failed)} of {workers} workers failed (see above); what they finished is kept")
+    """Every process passes all cells and runs those that it claims first."""
+    counted = 0
+
+    def count(more: int) -> None:
+        nonlocal counted
+        counted += more
+        done(more)
+
+    each = partial(_work_here, folder.path, missing, target)
+    for _ in in_processes(each, range(workers), workers, count):
+        pass
+    done(len(missing) - counted)  # those that another command on this folder has
 
 
-def _worker(path: Path, cells: Sequence[Cell], target: str) -> None:
-    work(StudyFolder(path), cells, load_app(target), lambda done: None)
+def _work_here(path: Path, cells: Sequence[Cell], target: str, number: int, tick: Callable[[int], None]) -> None:
+    """The work of process `number`; ticks once for a cell that it ran itself."""
+    folder, app = StudyFolder(path), load_app(target)
+    for cell in cells:
+        if run_claimed(folder, cell, app):
+            tick(1)
 
 
 def _run_on_ray(

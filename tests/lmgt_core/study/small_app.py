@@ -1,6 +1,7 @@
 """An app whose trainings take no time, for the tests of the study framework; its numbers are known."""
 
 import os
+import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,6 +54,8 @@ class SmallApp:
         if (log := os.environ.get("SMALL_APP_LOG")) is not None:  # one line a training, for the tests of claims
             with open(log, "a") as file:
                 file.write(f"{settings['rule']} {settings['accuracy']} {seed}\n")
+        if "SMALL_APP_DIES" in os.environ:
+            os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(float(os.environ.get("SMALL_APP_SECONDS", "0")))
         gain = {"none": 0.0, "plain": 1.0, "clever": 2.0}[str(settings["rule"])]
         noise = np.random.default_rng(seed).normal(0, 0.01)

@@ -12,9 +12,11 @@ import pytest
 
 from lmgt_core.errors import UserError
 from lmgt_core.study.folder import StudyFolder
+from lmgt_core.study.plan import Cell
 from lmgt_core.study.report import write_report
 from lmgt_core.study.runner import load_app, run_study, wait, work
 from tests.lmgt_core.study.small_app import APP, STUDY, TARGET, small_plan
+from tests.lmgt_core.test_processes import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 RUN = (
@@ -23,13 +25,13 @@ RUN = (
     "from lmgt_core.study.runner import run_study\n"
     "from tests.lmgt_core.study.small_app import TARGET, small_plan\n"
     "plan = small_plan()\n"
-    "run_study(StudyFolder.create(Path(sys.argv[1]), plan), plan, TARGET, 1)\n"
+    "run_study(StudyFolder.create(Path(sys.argv[1]), plan), plan, TARGET, int(sys.argv[2]))\n"
 )
 
 
-def start(folder: Path, log: Path, seconds: float) -> subprocess.Popen[bytes]:
+def start(folder: Path, log: Path, seconds: float, workers: int = 1) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "SMALL_APP_LOG": str(log), "SMALL_APP_SECONDS": str(seconds)}
-    return subprocess.Popen([sys.executable, "-c", RUN, str(folder)], cwd=ROOT, env=environment)
+    return subprocess.Popen([sys.executable, "-c", RUN, str(folder), str(workers)], cwd=ROOT, env=environment)
 
 
 def reported(folder: Path) -> dict[str, bytes]:
@@ -66,6 +68,41 @@ def test_a_study_killed_again_and_again_gives_the_same_report(tmp_path: Path) ->
     assert 19 <= finished(killed) < 28
     run_study(StudyFolder.create(killed, plan), plan, TARGET, 1)
     assert reported(killed) == reported(tmp_path / "whole")
+
+
+def test_no_worker_goes_on_when_its_parent_is_killed_and_starting_again_ends_the_same(tmp_path: Path) -> None:
+    plan, killed = small_plan(), tmp_path / "killed"
+    process = start(killed, tmp_path / "log", 0.5, workers=2)
+    while finished(killed) < 2 and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    folder = StudyFolder.create(killed, plan)
+    wait_until(lambda: all_free(folder), 20)
+    left = finished(killed)
+    assert 2 <= left < 28
+    time.sleep(1.2)  # a worker that went on would finish two more
+    assert finished(killed) == left
+    for path in (killed, tmp_path / "whole"):
+        run_study(StudyFolder.create(path, plan), plan, TARGET, 1)
+    assert reported(killed) == reported(tmp_path / "whole")
+
+
+def all_free(folder: StudyFolder) -> bool:
+    """Whether nobody holds a claim: every cell can be had, or is finished."""
+
+    def free(cell: Cell) -> bool:
+        with folder.claim(cell) as mine:
+            return mine or folder.is_done(cell)
+
+    return all(free(cell) for cell in small_plan().cells())
+
+
+def test_a_worker_that_is_killed_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMALL_APP_DIES", "1")
+    plan = small_plan()
+    with pytest.raises(UserError, match="worker process died"):
+        run_study(StudyFolder.create(tmp_path, plan), plan, TARGET, 2)
 
 
 def test_processes_of_its_own_give_the_same_report(tmp_path: Path) -> None:
