@@ -52,7 +52,7 @@ MIN_PROBES = 20  # answers in a region before it may be trusted
 CANDIDATES = 20  # thresholds tried for each verdict
 TOLERANCE = 1e-6  # of confidences: a model's last digits change with the batch
 FACT_VALUES = 12  # facts with more values than this are no categories to report a bias for
-BATCH = 256
+BATCH = 64  # questions between two steps of the progress bar, and what a killed audit asks again
 
 
 class SelectiveGate:
