@@ -48,6 +48,12 @@ COMMANDS = (
         "apps.housekeep.watch:main",
     ),
     Command(
+        ("housekeep", "compare"),
+        "captions of the robot's view beside the view itself: what a judge makes of either",
+        "apps.housekeep.config:CompareConfig",
+        "apps.housekeep.compare:main",
+    ),
+    Command(
         ("housekeep", "generate"),
         "episodes of generated apartments, in the benchmark's format",
         "apps.housekeep.config:GenerateConfig",

@@ -138,6 +138,44 @@ class WatchConfig(SimulatorConfig):
 
 
 @dataclass(frozen=True)
+class CompareConfig(SimulatorConfig):
+    """Should a judge read a caption of the robot's view, or see the view? Every arm answers the same questions."""
+
+    episodes: tuple[str, ...] = (BUILTIN,)
+    """Episode files, folders of them, or `builtin`."""
+    select: str = "80:"
+    """Positions of the episodes of each file whose frames are asked about."""
+    train_select: str = ":80"
+    """Positions of the episodes whose frames `trained` and `distilled` without a file learn from; never the same."""
+    frames: int = 100
+    """Different frames, of play that is half random and half an expert's; half of them with an empty hand."""
+    caption: str = "objects,trained"
+    """Captioners, divided by commas: objects (privileged: reads the semantic sensor), trained[:FILE], llava:MODEL,
+    openai:MODEL@URL."""
+    text_judge: str = "oracle"
+    """Who judges the captions: oracle (privileged: knows where things belong), minilm, preference, hf:MODEL, ..."""
+    direct: str = "distilled"
+    """Judges that see the frame, divided by commas: hf:MODEL, openai:MODEL@URL, distilled[:FILE]; "" for none."""
+    teacher: str = "oracle"
+    """Whose judgments `distilled` without a file learns from."""
+    train_frames: int = 600
+    """Frames that `trained` and `distilled` without a file learn from."""
+    epochs: int = 15
+    """Of that training."""
+    size: int = 168
+    """Height and width of the frames, in pixels."""
+    votes: Path | None = None
+    """Human votes (the benchmark's data.npy), for `minilm` and `preference`; default: the built-in table."""
+    splits: Path | None = None
+    """Object splits (YAML) that go with --votes."""
+    seed: int = 0
+    out: Path = Path("runs/housekeep-compare")
+    """A new folder for rows.json, report.html and what was trained."""
+    json: Path | None = None
+    """Write the rows there as well."""
+
+
+@dataclass(frozen=True)
 class GenerateConfig:
     """Write episodes of generated apartments."""
 
