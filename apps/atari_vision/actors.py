@@ -61,7 +61,7 @@ class Actors:
         begun = self.ended.copy()
         if begun.any():
             self.episodes[begun] += 1
-            self._reset(begun, [self._episode_seed(i) for i in range(self.count)])
+            self._reset(begun)
             for i in np.flatnonzero(begun):
                 self._actions[i] = []
             self.ended = np.zeros(self.count, dtype=bool)
@@ -105,7 +105,7 @@ class Actors:
         for t in range(longest + 1):
             starts = ~self.ended & (lengths == longest - t)
             if (needed := starts | over).any():
-                self._reset(needed, [self._episode_seed(i) for i in range(self.count)])
+                self._reset(needed)
             if t == longest:
                 return
             done = t - (longest - lengths)  # decisions that each has repeated; below 0: marks time
@@ -113,8 +113,9 @@ class Actors:
             self.observations, _, terminated, truncated, _ = self.envs.step(np.array(actions))
             over = terminated | truncated
 
-    def _reset(self, mask: Bools, seeds: list[int]) -> None:
-        self.observations, _ = self.envs.reset(seed=list(seeds), options={"reset_mask": mask})
+    def _reset(self, mask: Bools) -> None:
+        seeds = [self._episode_seed(i) if begins else None for i, begins in enumerate(mask)]
+        self.observations, _ = self.envs.reset(seed=seeds, options={"reset_mask": mask})
 
     def _episode_seed(self, actor: int) -> int:
         return int(np.random.SeedSequence([self.seed, actor, int(self.episodes[actor])]).generate_state(1)[0])

@@ -74,8 +74,9 @@ def _single(seed: Any) -> bool:
 class TMaze(SmallWorlds):
     """A corridor whose first cell shows a sign, up or down, and whose far end is a junction: turn as the sign said.
 
-    Bakker 2002 (NeurIPS), with three actions: on, up, down. The right turn earns 1, the wrong one -1, and both end the
-    episode; standing still in the corridor costs 0.1. Without memory nobody earns more than 0 on average.
+    After Bakker 2002 (NeurIPS 14), with three actions (on, up, down) and rewards of our own: the right turn earns 1,
+    the wrong one -1, and both end the episode; standing still costs 0.1. Without memory nobody earns more than 0 on
+    average.
     """
 
     ON, UP, DOWN = range(3)

@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from apps.atari_vision.ngu.config import NGUConfig
+from apps.atari_vision.ngu.embedding import ActorEmbeddings, InverseDynamics
 from apps.atari_vision.ngu.family import exploration_weights, member_discounts
-from apps.atari_vision.ngu.novelty import EpisodicMemory, InverseDynamics
+from apps.atari_vision.ngu.novelty import EpisodicMemory
 from apps.atari_vision.ngu.rnd import RandomNetworkDistillation
 from apps.atari_vision.r2d2.agent import Acting, Floats, Learned, R2D2Agent
 from apps.atari_vision.r2d2.replay import SequenceBatch
@@ -33,9 +34,15 @@ class NGUAgent(R2D2Agent):
             torch.manual_seed(seed + 1)
             self.dynamics = InverseDynamics(shape, actions, config).to(self.device)
             self.rnd = RandomNetworkDistillation(shape, config).to(self.device)
+        self.embeddings = ActorEmbeddings(self.dynamics.embedding, config.actors)
         self.memory = EpisodicMemory(config.actors, config)
-        learned = [*self.dynamics.parameters(), *self.rnd.predictor.parameters()]
-        self.novelty_optimizer = torch.optim.Adam(learned, lr=config.novelty_learning_rate)
+        learned: list[dict[str, Any]] = [
+            {"params": self.dynamics.parameters(), "weight_decay": config.dynamics_decay},
+            {"params": self.rnd.predictor.parameters()},
+        ]
+        self.novelty_optimizer = torch.optim.Adam(
+            learned, lr=config.novelty_learning_rate, eps=config.adam_epsilon, fused=True
+        )
 
     @property
     def inputs_size(self) -> int:
@@ -53,13 +60,14 @@ class NGUAgent(R2D2Agent):
     def begin(self, acting: Acting, begun: NDArray[np.bool_], observations: NDArray[Any]) -> None:
         super().begin(acting, begun, observations)
         self.memory.clear(begun)
-        self.memory.add(self.dynamics.embed(self._tensor(observations)).cpu().numpy(), begun)
+        self.embeddings.take(begun)
+        self.memory.add(self.embeddings(self._tensor(observations)), begun)
 
     @torch.no_grad()
     def intrinsic(self, acting: Acting, observations: NDArray[Any]) -> Floats:
         """[actor] beta_j * episodic novelty * curiosity in [1, L]."""
         seen = self._tensor(observations)
-        novelty = self.memory.novelty(self.dynamics.embed(seen).cpu().numpy())
+        novelty = self.memory.novelty(self.embeddings(seen))
         return self.betas[acting.member] * novelty * self.rnd.curiosity(seen)
 
     def learn(self, batch: SequenceBatch) -> Learned:
@@ -83,6 +91,7 @@ class NGUAgent(R2D2Agent):
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {
             "dynamics": self.dynamics.state_dict(),
+            "embeddings": self.embeddings.state_dict(),
             "rnd": self.rnd.state_dict(),
             "moments": self.rnd.moments_state(),
             "novelty_optimizer": self.novelty_optimizer.state_dict(),
@@ -92,6 +101,7 @@ class NGUAgent(R2D2Agent):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict(state)
         self.dynamics.load_state_dict(state["dynamics"])
+        self.embeddings.load_state_dict(state["embeddings"])
         self.rnd.load_state_dict(state["rnd"])
         self.rnd.load_moments(state["moments"])
         self.novelty_optimizer.load_state_dict(state["novelty_optimizer"])

@@ -1,7 +1,6 @@
 """Episodic novelty: how unlike everything else in this episode a state is (Badia et al. 2020, algorithm 1).
 
-Likeness is measured between embeddings that predict which action led from one observation to the next, so that it sees
-what the agent can control and little else.
+Likeness is measured between embeddings (embedding.py), so that it sees what the agent can control and little else.
 """
 
 from collections.abc import Mapping
@@ -10,10 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from apps.atari_vision.ngu.config import NGUConfig
-from apps.atari_vision.r2d2.network import Encoder
 
 
 def kernel_novelty(squared: NDArray[np.floating[Any]], mean: float, config: NGUConfig) -> float:
@@ -75,24 +72,3 @@ class EpisodicMemory:
         """Takes up what `state_dict` gave."""
         for name in ("rows", "count", "mean"):
             setattr(self, name, state[name].cpu().numpy().copy())
-
-
-class InverseDynamics(nn.Module):
-    """Embeds observations, and predicts from two embeddings the action between them."""
-
-    def __init__(self, shape: tuple[int, ...], actions: int, config: NGUConfig) -> None:
-        super().__init__()
-        size = config.embedding_size
-        self.encoder = Encoder(shape, config.hidden_size)
-        self.embedding = nn.Linear(config.hidden_size, size)
-        self.head = nn.Sequential(nn.Linear(2 * size, 128), nn.ReLU(), nn.Linear(128, actions))
-
-    def embed(self, observations: Tensor) -> Tensor:
-        """[batch, embedding]"""
-        return self.embedding(self.encoder(observations))
-
-    def loss(self, before: Tensor, after: Tensor, actions: Tensor, mask: Tensor) -> Tensor:
-        """The mean cross entropy of the actions [batch] where `mask` is True."""
-        logits = self.head(torch.cat([self.embed(before), self.embed(after)], dim=-1))
-        losses = nn.functional.cross_entropy(logits, actions, reduction="none")
-        return (losses * mask).sum() / mask.sum().clamp(min=1)

@@ -27,7 +27,7 @@ class Encoder(nn.Module):
     def forward(self, observations: Tensor) -> Tensor:
         numbers = observations.float()
         if self.is_image:
-            numbers = numbers.div(255).contiguous(memory_format=torch.channels_last)
+            numbers = numbers.div(255)  # the weights' channels_last makes the convolutions compute in it
         with torch.autocast(numbers.device.type, torch.bfloat16, enabled=self.bfloat16):
             return self.layers(numbers).float()
 
