@@ -74,13 +74,15 @@ class PrefixScorer(Generic[State]):
 
     def _batches(self, questions: Sequence[Tokens]) -> list[list[int]]:
         order = sorted(range(len(questions)), key=lambda i: list(questions[i]))
+        prefix = common_prefix(questions) if questions else 0
         batches: list[list[int]] = []
         longest = 0
         for i in order:
-            longest = max(longest, len(questions[i]))
+            own = len(questions[i]) - prefix
+            longest = max(longest, own)
             if not batches or len(batches[-1]) == self.rows or longest * (len(batches[-1]) + 1) > self.tokens:
                 batches.append([])
-                longest = len(questions[i])
+                longest = own
             batches[-1].append(i)
         return batches
 
