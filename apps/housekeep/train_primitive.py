@@ -4,15 +4,11 @@ A killed run that is resumed ends with the same numbers as one that was not kill
 rollouts; the world is brought back by playing the episode's actions again, which is exact because it is deterministic.
 """
 
-import contextlib
-import importlib
 import io
 import json
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
@@ -28,6 +24,7 @@ from apps.housekeep.judging import Judging
 from apps.housekeep.metrics import METRICS, episode_metrics
 from apps.housekeep.task import MAX_STEPS
 from apps.housekeep.text_observation import Encoder
+from lmgt_core.quick_import import import_stable_baselines3
 from lmgt_core.run_log import RunLog
 from lmgt_core.shifter import RewardShifter
 from lmgt_core.wrappers import RewardShift
@@ -180,7 +177,7 @@ class PrimitiveTrainer:
             env = RewardShift(env, shifter)
         self.env = TrainingEpisodes(env, config.steps)
         self.evaluation = HousekeepEnv(list(evaluation), **common)  # no shift here
-        _load_stable_baselines3()
+        import_stable_baselines3()
         self.model = _model(config.algorithm, _vector(self.env), self.settings, seed)
         self.last: Numbers = {}
         self.saved = self.evaluated = self.ticked = 0
@@ -254,18 +251,6 @@ class PrimitiveTrainer:
         observation = self.env.restore(own["world"])
         load_algorithm_state(self.model, state["algorithm"])  # last: generators must be as they were, not as used since
         self.model._last_obs = {name: np.asarray(value)[None] for name, value in observation.items()}
-
-
-def _load_stable_baselines3() -> None:
-    """Imports the package quickly and quietly, before anything here does it by the usual way.
-
-    It imports TensorBoard's writer, which imports TensorFlow (7 s and more) unless told that there is none; and it
-    tries `import gym`, which prints a notice about its age that is no business of whoever trains here.
-    """
-    if "tensorflow" not in sys.modules:  # what is there already may need TensorBoard's own way to it
-        sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
-    with contextlib.redirect_stderr(io.StringIO()):
-        importlib.import_module("stable_baselines3")
 
 
 def _vector(env: gym.Env[Any, Any]) -> "DummyVecEnv":
