@@ -102,6 +102,18 @@ COMMANDS = (
         "apps.slateq.audit:main",
     ),
     Command(
+        ("atari", "train"),
+        "train R2D2, NGU, DQN or PPO on pixels, with a judge of captions or frames shifting the reward",
+        "apps.atari_vision.config:TrainConfig",
+        "apps.atari_vision.train:main",
+    ),
+    Command(
+        ("atari", "ask"),
+        "one picture to a judge: caption, prompt, reply, probabilities, verdict, shift",
+        "apps.atari_vision.config:AskConfig",
+        "apps.atari_vision.ask:main",
+    ),
+    Command(
         ("atari", "compare"),
         "captions of frames beside the frames themselves: what a judge makes of either",
         "apps.atari_vision.config:CompareConfig",
@@ -179,7 +191,7 @@ def _judged(command: str, config: Any) -> Any:
 ask, audit, distill = (partial(_judged, command) for command in ("ask", "audit", "distill"))
 
 # What `lmgt study` runs in: app -> module:app, which its processes import for themselves.
-STUDIES = {"tabular": "lmgt_core.tabular.study_app:APP"}
+STUDIES = {"tabular": "lmgt_core.tabular.study_app:APP", "control": "apps.control.study:APP"}
 
 
 def study(config: Any) -> Any:

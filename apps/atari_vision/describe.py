@@ -8,12 +8,15 @@ judge and calls the answer unreadable.
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from apps.atari_vision.simulator.seen import FRAME, MEMORY, Seen
 from apps.atari_vision.worlds import World
-from captioners.captioner import Caption, Captioner, CaptionFailure
+from captioners.captioner import Caption, Captioner, CaptionFailure, image_digest
 from captioners.memory import FrameMemory
 from lmgt_core.compare.uncaptioned import UNCAPTIONED
 from lmgt_core.description import Description, Image
+from lmgt_core.shifter import RewardShifter, Shifts
 
 ACTION = "action"  # the fact that names the action
 IN_THE_PICTURE = "The picture shows the state."
@@ -27,14 +30,25 @@ class FrameDescriber:
 
     def __init__(self, world: World, captioner: Captioner | None, memory: FrameMemory) -> None:
         self.world, self.captioner, self.memory = world, captioner, memory
+        self._looked: dict[str, Caption] = {}  # frame's digest -> what was said of it in the last look
+
+    def look(self, observations: Sequence[Seen]) -> None:
+        """Notes the memory behind these observations and has their frames captioned in one batch."""
+        for observation in observations:
+            self.memory.remember(observation[FRAME], observation[MEMORY])
+        if self.captioner is not None:
+            frames = {image_digest(o[FRAME]): o[FRAME] for o in observations}
+            self._looked = dict(zip(frames, captions_of(self.captioner, list(frames.values())), strict=True))
 
     def __call__(self, observation: Seen, action: Any) -> Description:
         """The description of `action` taken when `observation` was shown."""
         frame = observation[FRAME]
-        self.memory.remember(frame, observation[MEMORY])
         if self.captioner is None:
+            self.memory.remember(frame, observation[MEMORY])
             return self.of_frame(frame, int(action))
-        return self.of_caption(self.captioner.caption(frame[None])[0], int(action))
+        if (digest := image_digest(frame)) not in self._looked:
+            self.look([observation])
+        return self.of_caption(self._looked[digest], int(action))
 
     def of_frame(self, frame: Image, action: int) -> Description:
         """The frame itself, and the action in words."""
@@ -56,10 +70,18 @@ class FrameDescriber:
             return {}
 
 
+class LookingShifter(RewardShifter):
+    """A shifter of worlds with frames: the frames of a batch of decisions are captioned together."""
+
+    describer: FrameDescriber
+
+    def __call__(self, observations: Sequence[Any], actions: Sequence[Any]) -> Shifts:
+        self.describer.look(observations)
+        return super().__call__(observations, actions)
+
+
 def captions_of(captioner: Captioner, frames: Sequence[Image], batch: int = 64) -> list[Caption]:
     """The captions of frames of one size, in batches."""
-    import numpy as np
-
     captions: list[Caption] = []
     for start in range(0, len(frames), batch):
         captions += captioner.caption(np.stack(frames[start : start + batch]))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from apps.atari_vision.knowledge import blackjack, breakout, cartpole, freeway, montezuma, pitfall, pong
 from apps.atari_vision.knowledge.knowledge import Knowledge
-from apps.atari_vision.simulator.atari import SHAPE, AtariFrames
+from apps.atari_vision.simulator.atari import MOST_DECISIONS, SHAPE, AtariFrames
 from apps.atari_vision.simulator.blackjack import BOX_SHAPE, CARDS_SHAPE, BlackjackFrames
 from apps.atari_vision.simulator.cartpole import SHAPE as CARTPOLE_SHAPE
 from apps.atari_vision.simulator.cartpole import CartPoleFrames
@@ -155,6 +155,18 @@ def world(name: str) -> World:
     if short not in WORLDS:
         raise UserError(f"--env {name}: no such world; choose one of {', '.join(WORLDS)}")
     return WORLDS[short]
+
+
+def environment(name: str, frames: bool, limit: int | None = None) -> gym.Env[Any, Any]:
+    """The world called `name` for training: with `frames` whole observations for a judge, else the agent's view only.
+
+    Both show the agent the same. Episodes of games end after `limit` decisions (None: 30 minutes of play).
+    """
+    made = world(name)
+    if not made.game:
+        return made.make() if frames else made.plain()
+    env = made.make(limit=limit or MOST_DECISIONS)
+    return env if frames else AgentView(env)
 
 
 def register() -> None:

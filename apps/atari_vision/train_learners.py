@@ -1,0 +1,152 @@
+"""Stable-Baselines3's DQN and PPO on the worlds: made, trained within a budget, evaluated without any shift."""
+
+import contextlib
+import io
+import sys
+import types
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from numpy.typing import NDArray
+
+from apps.atari_vision.train_settings import EPSILON
+from apps.atari_vision.worlds import World, environment
+from lmgt_core.shifter import RewardShifter
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
+Policy = Callable[[Any], NDArray[np.int64]]  # views [batch, ...] -> actions [batch]
+Record = Callable[[str, dict[str, Any]], None]  # table, row
+ENVS = 20  # run side by side in an evaluation
+EVALUATION_SEED = 90_210  # of the first evaluation episode; the same episodes for every agent
+BLOCK = {"blackjack": 100}  # episodes that share a row of the log, by the world's folder: a hand is soon over
+
+
+def load_sb3() -> types.ModuleType:
+    """Stable-Baselines3, imported quickly and quietly.
+
+    It imports TensorBoard, which imports all of TensorFlow where that is installed (10 s of CPU), unless it finds its
+    own stub, tensorboard.compat.notf; and it imports gym, which prints a paragraph about its age.
+    """
+    if "stable_baselines3" not in sys.modules:
+        if "tensorflow" not in sys.modules and "tensorboard.compat.notf" not in sys.modules:
+            sys.modules["tensorboard.compat.notf"] = types.ModuleType("tensorboard.compat.notf")
+        with contextlib.redirect_stderr(io.StringIO()):
+            import stable_baselines3  # noqa: F401
+    import stable_baselines3 as sb3
+
+    return sb3
+
+
+def make_learner(
+    world: World, agent: str, settings: dict[str, Any], seed: int, shifter: RewardShifter | None, limit: int | None,
+    device: str = "auto",
+) -> "BaseAlgorithm":  # fmt: skip
+    """The learner in its environments: convolutions for a game, on a GPU when there is one; else a small network."""
+    sb3 = load_sb3()
+    from stable_baselines3.common.logger import Logger
+
+    from apps.atari_vision.train_vector import ShiftReplay, training_envs
+
+    chosen = {name: _schedule(value) for name, value in settings.items()}
+    envs = training_envs(world, chosen.pop("n_envs"), shifter, limit)
+    if agent == "dqn" and shifter is not None:
+        chosen |= {"replay_buffer_class": ShiftReplay, "replay_buffer_kwargs": {"shifter": shifter}}
+    if not world.game:
+        sizes = [256, 256] if agent == "dqn" else [64, 64]
+        chosen["policy_kwargs"] = {"net_arch": sizes}
+        device = "cpu"
+    kind = {"dqn": sb3.DQN, "ppo": sb3.PPO}[agent]
+    learner: BaseAlgorithm = kind("CnnPolicy" if world.game else "MlpPolicy", envs, seed=seed, device=device, **chosen)
+    learner.set_logger(Logger(folder=None, output_formats=[]))
+    return learner
+
+
+def _schedule(value: Any) -> Any:
+    """`lin_0.001` as a function of the share of training that is left; other values as they are."""
+    if isinstance(value, str):
+        start = float(value.removeprefix("lin_"))
+        return lambda left: left * start
+    return value
+
+
+def policy_of(learner: "BaseAlgorithm") -> Policy:
+    """What the learner does without exploring."""
+    return lambda views: np.asarray(learner.predict(views, deterministic=True)[0])
+
+
+def train(
+    learner: "BaseAlgorithm", steps: int, evaluate_every: int, evaluation: Callable[[Policy, int], dict[str, float]],
+    record: Record, tick: Callable[[int], None] = lambda done: None, block: int = 1,
+) -> dict[str, float]:  # fmt: skip
+    """Trains for `steps` decisions, never more, and returns the last evaluation.
+
+    `record` gets rows for "episodes" and "evaluations"; `evaluation` a policy and the decisions taken so far. A last
+    round that the budget cuts short is not learned from.
+    """
+    from apps.atari_vision.train_watch import Watch
+
+    whole = steps // learner.n_envs * learner.n_envs
+    watch = Watch(whole, evaluate_every, evaluation, record, tick, block)
+    learner.learn(whole, callback=watch, log_interval=None)  # type: ignore[arg-type]
+    metrics = evaluation(policy_of(learner), learner.num_timesteps)
+    watch.finish()
+    record("evaluations", {"decisions": learner.num_timesteps, **metrics})
+    return metrics
+
+
+def evaluate(world: World, policy: Policy, seed: int, episodes: int, limit: int | None) -> dict[str, float]:
+    """Means of return and length over `episodes` whole episodes, without any shift; starts follow from `seed`."""
+    size = min(ENVS, episodes)
+    make = partial(environment, world.name, False, limit)
+    envs = SyncVectorEnv([make] * size, autoreset_mode=AutoresetMode.DISABLED)
+    rng = np.random.default_rng(seed)
+    returns: list[float] = []
+    lengths: list[float] = []
+    for first in range(0, episodes, size):
+        earned, lasted = _one_episode_each(envs, policy, seed + first, rng, EPSILON if world.game else 0.0)
+        returns += earned[: episodes - first].tolist()
+        lengths += lasted[: episodes - first].tolist()
+    envs.close()
+    return {"return": float(np.mean(returns)), "length": float(np.mean(lengths))}
+
+
+def _one_episode_each(
+    envs: SyncVectorEnv, policy: Policy, seed: int, rng: np.random.Generator, epsilon: float
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Returns and lengths of one episode in each environment  # each [environment]"""
+    observations, _ = envs.reset(seed=seed)
+    returns, lengths = np.zeros(envs.num_envs), np.zeros(envs.num_envs)
+    running = np.ones(envs.num_envs, dtype=bool)
+    while True:
+        wild = rng.random(envs.num_envs) < epsilon
+        actions = np.where(wild, rng.integers(envs.single_action_space.n, size=envs.num_envs), policy(observations))
+        observations, rewards, terminated, truncated, _ = envs.step(actions)
+        returns += np.where(running, rewards, 0.0)
+        lengths += running
+        ended = terminated | truncated
+        running &= ~ended
+        if not running.any():
+            return returns, lengths
+        if ended.any():  # they play on, unseen, which is cheaper than a shrinking batch
+            observations, _ = envs.reset(options={"reset_mask": ended})
+
+
+def saved(learner: "BaseAlgorithm") -> bytes:
+    """The trained learner as Stable-Baselines3 saves it, without its replay and the judge."""
+    for name in ("replay_buffer_kwargs", "replay_buffer_class"):
+        if hasattr(learner, name):
+            setattr(learner, name, {} if name.endswith("kwargs") else None)
+    content = io.BytesIO()
+    learner.save(content)
+    return content.getvalue()
+
+
+def load_policy(content: bytes, agent: str) -> Policy:
+    """The policy in what `saved` gave. Stable-Baselines3 unpickles parts of it: only for files of one's own runs."""
+    sb3 = load_sb3()
+    return policy_of({"dqn": sb3.DQN, "ppo": sb3.PPO}[agent].load(io.BytesIO(content), device="cpu"))

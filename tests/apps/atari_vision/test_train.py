@@ -1,0 +1,208 @@
+"""`lmgt atari train`: every agent by one flag, the shift stays out of what is reported, a kill changes nothing."""
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from apps.atari_vision import judging as judging_module
+from apps.atari_vision import train_watch
+from apps.atari_vision.config import TrainConfig
+from apps.atari_vision.judging import audited, name_judging, probe_set
+from apps.atari_vision.r2d2.run import Trainer
+from apps.atari_vision.train import main, returns_of
+from apps.atari_vision.train_learners import load_sb3
+from apps.atari_vision.train_settings import recurrent_config, sb3_settings
+from apps.atari_vision.worlds import world
+from captioners.captioner import Caption, Images
+from lmgt_core.errors import UserError
+from lmgt_core.files import read_json
+from lmgt_core.judgment import Verdict
+from lmgt_core.run_log import RunLog
+
+TINY = ("actors=2", "processes=no", "length=6", "period=3", "burn_in=3", "hidden_size=8", "batch_size=4", "warm_up=4",
+        "decisions_per_update=24")  # fmt: skip
+DQN = ("train_freq=32", "gradient_steps=2", "learning_starts=64")
+CARTPOLE = TrainConfig(
+    env="CartPole", agent="dqn", judge="none", steps=320, seeds=(0,), evaluation_episodes=2, gate=False, set=DQN,
+    audit_questions=40,
+)  # fmt: skip
+
+
+def config(out: Path, agent: str, **changes: Any) -> TrainConfig:
+    """A short training of CartPole."""
+    chosen = {"dqn": DQN, "ppo": ("n_envs=2", "n_steps=16"), "r2d2": TINY, "ngu": TINY}[agent]
+    return replace(CARTPOLE, agent=agent, set=chosen, out=out, **changes)
+
+
+def tables(run: Path) -> dict[str, list[dict[str, str]]]:
+    """What a run recorded."""
+    return {
+        name: list(csv.DictReader(io.StringIO((run / f"{name}.csv").read_text())))
+        for name in ("episodes", "evaluations")
+    }
+
+
+def weights(run: Path, agent: str) -> list[float]:
+    """Every number that the agent of seed 0 learned."""
+    content = RunLog.open(run).load_checkpoint(0)
+    assert content is not None
+    if agent == "dqn":
+        state = load_sb3().DQN.load(io.BytesIO(content), device="cpu").policy.state_dict()
+    else:
+        state = torch.load(io.BytesIO(content), weights_only=True)["agent"]["online"]
+    return torch.cat([t.flatten().float() for t in state.values()]).tolist()
+
+
+@pytest.mark.parametrize("agent", ["dqn", "r2d2"])
+def test_a_neutral_judge_trains_exactly_what_no_judge_trains(tmp_path: Path, agent: str) -> None:
+    main(config(tmp_path / "none", agent))
+    summary = main(config(tmp_path / "neutral", agent, judge="neutral", captioner="objects"))
+    assert tables(tmp_path / "none") == tables(tmp_path / "neutral")
+    assert weights(tmp_path / "none", agent) == weights(tmp_path / "neutral", agent)
+    assert summary["judge_stats"]["judgments"] == 320
+
+
+@pytest.mark.parametrize("agent", ["dqn", "ppo"])
+def test_returns_hold_no_shift_and_the_budget_is_kept(tmp_path: Path, agent: str) -> None:
+    summary = main(config(tmp_path / "run", agent, judge="oracle", scale=50.0))
+    rows = tables(tmp_path / "run")
+    assert all(float(r["return"]) == float(r["length"]) for name in rows for r in rows[name])
+    assert rows["evaluations"][-1]["decisions"] == "320" and len(rows["evaluations"]) == 10
+    assert summary["metrics"]["return"]["mean"] == float(rows["evaluations"][-1]["return"])
+    assert returns_of(tmp_path / "run", (0,)) == [summary["metrics"]["return"]["mean"]]
+    assert "privileged" in summary["judge_kind"] and list((tmp_path / "run" / "tensorboard").glob("seed_0/*"))
+
+
+class Killed(Exception):
+    """Stands for a kill: nothing is tidied up after it."""
+
+
+@pytest.mark.parametrize(("agent", "at"), [("r2d2", 250), ("dqn", 250)])
+def test_a_killed_run_resumes_and_equals_an_unbroken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agent: str, at: int
+) -> None:
+    changes: dict[str, Any] = {"judge": "noisy-oracle:0.8", "captioner": "objects", "rule": "annealed:linear:centered"}
+    main(config(tmp_path / "whole", agent, **changes))
+    target, name = (Trainer, "step") if agent == "r2d2" else (train_watch.Watch, "_on_step")
+    before = getattr(target, name)
+
+    def step(self: Any, *arguments: Any) -> Any:
+        if getattr(self, "decisions", getattr(self, "num_timesteps", 0)) >= at:
+            raise Killed
+        return before(self, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(target, name, step)
+        with pytest.raises(Killed):
+            main(config(tmp_path / "broken", agent, **changes))
+    main(config(tmp_path / "broken", agent, resume=True, **changes))
+    assert tables(tmp_path / "whole") == tables(tmp_path / "broken")
+    assert weights(tmp_path / "whole", agent) == weights(tmp_path / "broken", agent)
+
+
+PITFALL = TrainConfig(
+    env="Pitfall", agent="r2d2", judge="none", steps=200, seeds=(0,), limit=40, evaluation_episodes=1,
+    evaluate_every=200, set=(*TINY, "decisions_per_update=50"), audit_questions=200,
+)  # fmt: skip
+
+
+def test_r2d2_ngu_and_lmgt_run_on_pitfall_with_one_flag_changed(tmp_path: Path) -> None:
+    for name, changes in {"r2d2": {}, "ngu": {"agent": "ngu"}, "lmgt": {"judge": "oracle"}}.items():
+        summary = main(replace(PITFALL, out=tmp_path / name, **changes))  # type: ignore[arg-type]
+        assert summary["metrics"]["length"]["mean"] == 40  # decisions: the limit
+    episodes = {name: tables(tmp_path / name)["episodes"] for name in ("r2d2", "ngu", "lmgt")}
+    assert all(float(r["intrinsic"]) > 0 for r in episodes["ngu"] if r["member"] == "1")
+    assert not any(float(r["intrinsic"]) or float(r["shift"]) for r in episodes["r2d2"])
+    assert any(float(r["shift"]) for r in episodes["lmgt"]) and len(episodes["lmgt"]) >= 4
+    assert read_json(tmp_path / "lmgt" / "summary.json")["audit"]["accuracy"] == 1.0
+
+
+def test_a_run_goes_into_no_folder_that_holds_another(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"holds notes\.txt but no run"):
+        main(config(out, "dqn"))
+    (out / "notes.txt").unlink()
+    main(config(out, "dqn", steps=64))
+    with pytest.raises(UserError, match="holds a run already"):
+        main(config(out, "dqn", steps=64))
+    with pytest.raises(UserError, match=r"but judge was 'none'"):
+        main(config(out, "dqn", steps=64, judge="neutral", resume=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"env": "Tetris"}, "--env Tetris: no such world"),
+        ({"agent": "a3c"}, "--agent a3c: no such agent"),
+        ({"judge": "judy"}, "--judge judy: no such judge"),
+        ({"judge": "smollm2"}, "reads text only and cannot see frames"),
+        ({"judge": "distilled:no.npz"}, "no.npz: cannot be read"),
+        ({"judge": "oracle", "captioner": "poet"}, "no such captioner"),
+        ({"rule": "potential"}, "--rule potential"),
+        ({"limit": 9}, "--limit 9: is for games"),
+        ({"seeds": (1, 1)}, "--seeds"),
+        ({"steps": 1}, "--steps 1"),
+        ({"set": ("speed=9",)}, "--set speed: no hyper-parameter of dqn"),
+        ({"set": ("batch_size=2.5",)}, "--set batch_size=2.5: give a whole number"),
+        ({"agent": "r2d2", "set": ("memory=maybe",)}, "--set memory=maybe"),
+        ({"agent": "r2d2", "set": ("burn_in=99",)}, "burn_in 99"),
+        ({"set": ("batch_size",)}, "give name=value"),
+    ],
+)
+def test_a_mistake_is_one_line_and_nothing_is_written(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said.replace(".", r"\.")):
+        main(replace(CARTPOLE, out=tmp_path / "out", **changes))
+    assert not (tmp_path / "out").exists()
+
+
+def test_small_budgets_leave_room_to_learn_and_told_values_stay() -> None:
+    assert sb3_settings("dqn", True, 1000, ())["learning_starts"] == 500
+    assert sb3_settings("dqn", True, 1000, ("learning_starts=900",))["learning_starts"] == 900
+    ppo = sb3_settings("ppo", True, 640, ())
+    assert ppo["n_envs"] * ppo["n_steps"] * 4 <= 640
+    assert recurrent_config("r2d2", True, 400, ()).warm_up == 5  # sequences in half of it, one each 40 decisions
+    assert recurrent_config("ngu", True, 400, ("actors=3",)).members == 3  # type: ignore[attr-defined]
+
+
+class CountingCaptioner:
+    """Says the same of every frame, and counts the batches that it was given."""
+
+    id, privileged = "counting", False
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def caption(self, images: Images) -> list[Caption]:
+        self.batches.append(len(images))
+        return ["The pole stands."] * len(images)
+
+
+def test_frames_of_a_batch_are_captioned_together_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    captioner = CountingCaptioner()
+    monkeypatch.setattr(judging_module, "make_captioner", lambda spec, context: captioner)
+    made = world("CartPole")
+    files = (tmp_path / "judgments.sqlite", tmp_path / "captions.sqlite")
+    judging = name_judging(made, CARTPOLE, "random", "ocr", *files)
+    env = made.make()
+    seen = [env.reset(seed=seed)[0] for seed in range(4)]
+    for _ in range(2):  # the second time all captions are in the file
+        shifts = audited(judging, {}).make_shifter(8)(seen + seen[:1], [0, 1, 0, 1, 1])
+        assert len(shifts.delta) == 5 and all(j is not None for j in shifts.judgments)
+    assert captioner.batches == [4]
+
+
+def test_the_audit_asks_about_as_many_good_as_bad_actions(tmp_path: Path) -> None:
+    files = (tmp_path / "judgments.sqlite", tmp_path / "captions.sqlite")
+    judging = name_judging(world("Pong"), replace(CARTPOLE, audit_questions=120), "oracle", "objects", *files)
+    labels = [p.label for p in probe_set(judging)]
+    assert labels.count(Verdict.GOOD) == labels.count(Verdict.BAD) > 5
+    assert audited(judging).audit["accuracy"] == 1.0
+    assert not np.any([path.exists() for path in files])
