@@ -9,7 +9,7 @@ fourth step), but MENDED: as it is, what acts is never trained (apps/slateq/simu
 defaults (2 x 512 transitions for every step of 128 users): 8 transitions a step in both. Each has a process and one
 thread of its own; building, tracing and the steps until updates are under way are not timed, nor are evaluations.
 RecSim's random slates cost less than its greedy ones, so it is timed at both ends of its exploration, and what a whole
-training of 300,000 steps takes is computed from the two. Our trainer's log, with its fsync for each session, counts.
+training of 300,000 steps takes is computed from the two. Our trainer's log, with its fsyncs, counts.
 
 The exit code is 1 where ours is not ten times as fast as RecSim's faster end, random slates, in CPU time.
 """

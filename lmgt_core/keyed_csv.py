@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TypeAlias
 
@@ -20,10 +20,11 @@ MEASURED = "_seconds"  # ending of columns that hold wall-clock times: they diff
 class KeyedCsv:
     """An append-only CSV file whose first columns are its key (integers).
 
-    Every row is on the disk (fsync) when `append` returns. A last line without its newline was never acknowledged: it
-    is cut off on opening, and whoever resumes computes its row again. A row whose key is there already is compared with
-    the written one, all columns but those named `*_seconds`; a difference is a UserError, equality writes nothing.
-    A column that a row leaves out, or has as None, is an empty cell; a new column widens the table, atomically.
+    Every row is on the disk (fsync) when `append` or `extend` returns. A last line without its newline was never
+    acknowledged: it is cut off on opening, and whoever resumes computes its row again. A row whose key is there already
+    is compared with the written one, all columns but those named `*_seconds`; a difference is a UserError, equality
+    writes nothing. A column that a row leaves out, or has as None, is an empty cell; a new column widens the table,
+    atomically.
     """
 
     def __init__(self, path: Path, key: Sequence[str]) -> None:
@@ -39,21 +40,29 @@ class KeyedCsv:
 
         ValueError when a key column is missing, a float is not finite or a text holds a line break.
         """
-        if missing := [name for name in self.key if name not in row]:
-            raise ValueError(f"{self.path}: a row needs the key columns {list(self.key)}; {missing} are missing")
-        texts = {name: cell_text(name, value) for name, value in row.items()}
+        self.extend([row])
+
+    def extend(self, rows: Iterable[Mapping[str, Cell]]) -> None:
+        """The same as appending `rows` one by one, with a single wait for the disk; an error writes none of them.
+
+        A kill in between can leave the first of them, whole: whoever resumes computes and compares those again.
+        """
+        texts = [self._texts(row) for row in rows]
+        if not texts:
+            return
         if self._file is None:
             self._open_existing()
-        known = self.columns
-        if new := [name for name, text in texts.items() if name not in known and (text or not known)]:
-            self._widen([*self.columns, *(name for name in (*self.key, *new) if name not in self.columns)])
-        cells = [texts.get(name, "") for name in self.columns]
-        key = tuple(int(texts[name]) for name in self.key)
-        if key in self._rows:
-            self._compare(key, cells)
-        else:
-            self._write(cells)
-            self._rows[key] = cells
+        self._widen_for(texts)
+        new: dict[tuple[int, ...], list[str]] = {}
+        for row in texts:
+            key, cells = tuple(int(row[name]) for name in self.key), [row.get(name, "") for name in self.columns]
+            before = self._rows.get(key) or new.get(key)
+            if before is None:
+                new[key] = cells
+            else:
+                self._compare(key, before, cells)
+        self._write(new.values())
+        self._rows |= new
 
     def close(self) -> None:
         """Lets go of the file, and of the lock that keeps a second writer out."""
@@ -61,12 +70,26 @@ class KeyedCsv:
             self._file.close()
             self._file = None
 
+    def _texts(self, row: Mapping[str, Cell]) -> dict[str, str]:
+        """The cells of a row by column; ValueError where it cannot be recorded."""
+        if missing := [name for name in self.key if name not in row]:
+            raise ValueError(f"{self.path}: a row needs the key columns {list(self.key)}; {missing} are missing")
+        return {name: cell_text(name, value) for name, value in row.items()}
+
+    def _widen_for(self, rows: Sequence[Mapping[str, str]]) -> None:
+        """Makes room for columns that these rows bring; all of a table's first row are, later ones that hold a text."""
+        columns = self.columns
+        for row in rows:
+            new = [name for name, text in row.items() if name not in columns and (text or not columns)]
+            columns = (*(columns or self.key), *(name for name in new if name not in self.key))
+        if columns != self.columns:
+            self._widen(columns)
+
     def _widen(self, columns: Sequence[str]) -> None:
         """Gives the table these columns (a new file: its first ones), which begin with those it has."""
-        unique = list(dict.fromkeys(columns))
-        lines = [cells + [""] * (len(unique) - len(cells)) for cells in self._rows.values()]
+        lines = [cells + [""] * (len(columns) - len(cells)) for cells in self._rows.values()]
         self.close()
-        write_atomic(self.path, "".join(map(csv_line, [unique, *lines])))
+        write_atomic(self.path, "".join(map(csv_line, [columns, *lines])))
         self._open()
 
     def _open_existing(self) -> None:
@@ -82,14 +105,16 @@ class KeyedCsv:
         self.columns, rows = parse_csv(whole, self.path)
         self._rows = dict(zip(_keys(self.columns, rows, self.key, self.path), rows, strict=True))
 
-    def _write(self, cells: Sequence[str]) -> None:
-        assert self._file is not None  # opened by append
-        self._file.write(csv_line(cells).encode())
+    def _write(self, lines: Collection[Sequence[str]]) -> None:
+        if not lines:
+            return
+        assert self._file is not None  # opened by extend
+        self._file.write("".join(map(csv_line, lines)).encode())
         self._file.flush()
         os.fsync(self._file.fileno())
 
-    def _compare(self, key: tuple[int, ...], cells: Sequence[str]) -> None:
-        for name, before, now in zip(self.columns, self._rows[key], cells, strict=True):
+    def _compare(self, key: tuple[int, ...], recorded: Sequence[str], cells: Sequence[str]) -> None:
+        for name, before, now in zip(self.columns, recorded, cells, strict=True):
             if before != now and not name.endswith(MEASURED):
                 where = ", ".join(f"{column} {value}" for column, value in zip(self.key, key, strict=True))
                 raise UserError(

@@ -4,7 +4,7 @@
     episodes.csv               one row an episode of training, sorted by (seed, episode); merged from the seeds' own
     evaluations.csv            one row an evaluation, sorted by (seed, decisions); merged likewise
     summary.json               written last: a run without it is unfinished
-    seeds/N/episodes.csv       written by whichever process runs seed N, flushed to the disk row by row
+    seeds/N/episodes.csv       written by whichever process runs seed N, on the disk as soon as it is recorded
     seeds/N/evaluations.csv
     seeds/N/result.json        written when the seed is finished
     checkpoints/seed_N.pt      the latest checkpoint
@@ -16,7 +16,7 @@ between a killed and an unkilled run, everything else may not.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -89,7 +89,11 @@ class RunLog:
         A row that is there already (a resumed run recomputing from its last checkpoint) is compared, not written twice;
         a value that does not exist (an efficiency of nothing) is None or left out, and an empty cell.
         """
-        self._table(seed, "episodes").append({"seed": seed, **row})
+        self.record_episodes(seed, [row])
+
+    def record_episodes(self, seed: int, rows: Iterable[Mapping[str, Cell]]) -> None:
+        """Puts these episodes on the disk as `record_episode` would one by one, waiting for the disk once."""
+        self._table(seed, "episodes").extend({"seed": seed, **row} for row in rows)
 
     def record_evaluation(self, seed: int, row: Mapping[str, Cell]) -> None:
         """Puts an evaluation on the disk; `row` has "decisions" (taken so far); compared as episodes are."""

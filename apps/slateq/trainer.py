@@ -26,6 +26,7 @@ from lmgt_core.run_log import RunLog
 
 EVALUATION = 90_210  # seed of the learning curve's users: the same for every run
 SUMS = ("return", "length", "clicks", "quality", "shift")  # of a session in training
+TOGETHER = 100  # sessions that are recorded at once: waiting for the disk takes as long for one as for many
 
 
 class Trainer:
@@ -44,6 +45,7 @@ class Trainer:
         self.observation = self.simulator.reset(seed)
         self.sums = np.zeros((config.users, len(SUMS)))
         self.steps = self.episodes = 0
+        self.ended: list[dict[str, float]] = []  # sessions to be recorded; always before a checkpoint forgets them
         self.last: dict[str, float] = {}
         self.loss = 0.0
         self._act = common.function(self.agent.collect_policy.action)
@@ -66,12 +68,15 @@ class Trainer:
             self._evaluate(log)
         while self.steps < self.config.steps:
             before, ended = self.steps, self.episodes
-            self._step(log)
+            self._step()
+            if len(self.ended) >= TOGETHER:
+                self._record(log)
             tick(self.steps - before)
             done = self.steps >= self.config.steps
             if done or self._crossed(before, self.evaluate_every) or self._passed(ended):
                 self._evaluate(log)
             if not done and self._crossed(before, self.config.checkpoint_every):
+                self._record(log)
                 self._save()
         save_policy(self.agent.policy, policy_folder(self.run, self.seed))
         return self.last
@@ -94,7 +99,7 @@ class Trainer:
     def _passed(self, ended: int) -> bool:
         return any(ended < count <= self.episodes for count in self.config.evaluate_episodes)
 
-    def _step(self, log: RunLog) -> None:
+    def _step(self) -> None:
         """Serves every user one slate, and learns."""
         told = features(self.simulator, self.observation, self.history.features())
         self.agent.epsilon.assign(self.epsilon)
@@ -110,7 +115,7 @@ class Trainer:
         self.loss = float(self._learn(experience, tf.constant(weight, tf.float32), tf.constant(learns)))
         self.steps += self.config.users
         self.observation = feedback.observation
-        self._count(log, feedback, shift)
+        self._count(feedback, shift)
 
     @property
     def warm_up(self) -> int:
@@ -127,19 +132,25 @@ class Trainer:
                 loss = self.agent.train(batch, shift_weight=weight).loss
         return loss
 
-    def _count(self, log: RunLog, feedback: Feedback, shift: NDArray[np.float32]) -> None:
-        """Adds the step to each session's sums, and records the sessions that are over."""
+    def _count(self, feedback: Feedback, shift: NDArray[np.float32]) -> None:
+        """Adds the step to each session's sums, and notes the sessions that are over."""
         clicked = feedback.clicked < self.simulator.slate_size
         step = (feedback.reward, np.ones_like(shift), clicked, feedback.quality, shift)
         self.sums += np.stack(step, axis=1)
         for user in np.flatnonzero(feedback.done):
             self.episodes += 1
             row = dict(zip(SUMS, self.sums[user].tolist(), strict=True))
-            log.record_episode(self.seed, {"episode": self.episodes, "decisions": self.steps, **row})
+            self.ended.append({"episode": self.episodes, "decisions": self.steps, **row})
         self.sums[feedback.done] = 0.0
+
+    def _record(self, log: RunLog) -> None:
+        """Puts the sessions that are over on the disk."""
+        log.record_episodes(self.seed, self.ended)
+        self.ended = []
 
     def _evaluate(self, log: RunLog) -> None:
         """Means over the evaluation's users, served greedily, without shift."""
+        self._record(log)
         sessions = play(self.evaluated, self._greedy, EVALUATION)
         self.last = {name: float(np.nanmean(sessions.values[name])) for name in METRICS}
         row = {"decisions": self.steps, "sessions": self.episodes, **self.last, "loss": self.loss}

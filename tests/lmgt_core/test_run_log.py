@@ -4,13 +4,14 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmgt_core.errors import UserError
@@ -243,6 +244,68 @@ def test_differences_are_found_in_nested_and_absent_fields() -> None:
 
 
 cells = st.text(st.characters(blacklist_characters="\r\n\0", blacklist_categories=("Cs",)), max_size=8)
+
+
+ROWS = st.lists(
+    st.tuples(st.integers(0, 5), st.dictionaries(st.sampled_from("abc"), st.none() | st.integers(0, 1), max_size=3)),
+    max_size=8,
+)
+
+
+@settings(deadline=None, max_examples=30)  # each waits for the disk
+@given(ROWS, st.integers(0, 8))
+def test_rows_written_together_leave_the_file_that_they_leave_one_by_one(
+    rows: list[tuple[int, dict[str, int | None]]], split: int
+) -> None:
+    together, alone = (f"{name}.csv" for name in ("together", "alone"))
+    unique = [{"key": key, **row} for key, row in dict(rows).items()]
+    with tempfile.TemporaryDirectory() as folder:
+        tables = {name: KeyedCsv(Path(folder) / name, ("key",)) for name in (together, alone)}
+        tables[together].extend(unique[:split])
+        tables[together].extend(unique[split:])
+        for row in unique:
+            tables[alone].append(row)
+        found = {name: Path(folder, name).read_text() if unique else "" for name in tables}
+        for table in tables.values():
+            table.close()
+    assert found[together] == found[alone]
+
+
+def test_many_episodes_wait_for_the_disk_once(log: RunLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.record_episode(0, episode(0))
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    log.record_episodes(0, [episode(number) for number in range(1, 200)])
+    assert len(synced) == 1
+    assert len(read_rows(log.path, "episodes")) == 200  # they have left the process
+    log.record_episodes(0, [])
+    log.record_episodes(0, [episode(number) for number in range(200)])  # recomputed
+    assert len(synced) == 1
+
+
+def test_of_rows_among_which_one_is_wrong_none_is_written(log: RunLog) -> None:
+    log.record_episode(0, episode(0))
+    with pytest.raises(UserError, match="seed 0, episode 0 was recorded with decisions 10 and is now 20"):
+        log.record_episodes(0, [episode(1), {**episode(0), "decisions": 20}])
+    with pytest.raises(UserError, match=r"episode 1 was recorded with return 0\.3+ and is now 9\.0"):
+        log.record_episodes(0, [episode(1), {**episode(1), "return": 9.0}])
+    with pytest.raises(ValueError, match="column return"):
+        log.record_episodes(0, [episode(1), {**episode(2), "return": float("nan")}])
+    assert [row["episode"] for row in log.rows("episodes")] == ["0"]
+
+
+def test_a_batch_that_was_torn_is_cut_to_whole_rows_and_completed(log: RunLog) -> None:
+    batch = [episode(number) for number in range(4)]
+    log.record_episodes(0, batch)
+    log.close()
+    table = log.path / "seeds/0/episodes.csv"
+    whole = table.read_bytes()
+    for cut in range(1, len(whole) - whole.index(b"\n") - 1):
+        table.write_bytes(whole[:-cut])
+        resumed = RunLog.create(log.path, CONFIG, resume=True)
+        resumed.record_episodes(0, batch)
+        resumed.close()
+        assert table.read_bytes() == whole
 
 
 @given(st.lists(st.lists(cells, min_size=2, max_size=2), min_size=1, max_size=5))

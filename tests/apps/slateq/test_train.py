@@ -69,10 +69,10 @@ def test_a_killed_training_ends_with_the_same_numbers(
 
     step = Trainer._step
 
-    def dies(self: Trainer, log: Any) -> None:
+    def dies(self: Trainer) -> None:
         if self.steps >= 640:
             raise KeyboardInterrupt
-        step(self, log)
+        step(self)
 
     config = replace(SMALL, out=tmp_path / "killed")
     with monkeypatch.context() as patched:
