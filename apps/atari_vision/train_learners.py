@@ -1,9 +1,5 @@
 """Stable-Baselines3's DQN and PPO on the worlds: made, trained within a budget, evaluated without any shift."""
 
-import contextlib
-import io
-import sys
-import types
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,6 +10,7 @@ from numpy.typing import NDArray
 
 from apps.atari_vision.train_settings import EPSILON
 from apps.atari_vision.worlds import World, environment
+from lmgt_core.quick_import import import_stable_baselines3
 from lmgt_core.shifter import RewardShifter
 
 if TYPE_CHECKING:
@@ -26,28 +23,12 @@ EVALUATION_SEED = 90_210  # of the first evaluation episode; the same episodes f
 BLOCK = {"blackjack": 100}  # episodes that share a row of the log, by the world's folder: a hand is soon over
 
 
-def load_sb3() -> types.ModuleType:
-    """Stable-Baselines3, imported quickly and quietly.
-
-    It imports TensorBoard, which imports all of TensorFlow where that is installed (10 s of CPU), unless it finds its
-    own stub, tensorboard.compat.notf; and it imports gym, which prints a paragraph about its age.
-    """
-    if "stable_baselines3" not in sys.modules:
-        if "tensorflow" not in sys.modules and "tensorboard.compat.notf" not in sys.modules:
-            sys.modules["tensorboard.compat.notf"] = types.ModuleType("tensorboard.compat.notf")
-        with contextlib.redirect_stderr(io.StringIO()):
-            import stable_baselines3  # noqa: F401
-    import stable_baselines3 as sb3
-
-    return sb3
-
-
 def make_learner(
     world: World, agent: str, settings: dict[str, Any], seed: int, shifter: RewardShifter | None, limit: int | None,
     device: str = "auto",
 ) -> "BaseAlgorithm":  # fmt: skip
     """The learner in its environments: convolutions for a game, on a GPU when there is one; else a small network."""
-    sb3 = load_sb3()
+    sb3 = import_stable_baselines3()
     from stable_baselines3.common.logger import Logger
 
     from apps.atari_vision.train_vector import ShiftReplay, training_envs
@@ -148,5 +129,5 @@ def saved(learner: "BaseAlgorithm") -> bytes:
 
 def load_policy(content: bytes, agent: str) -> Policy:
     """The policy in what `saved` gave. Stable-Baselines3 unpickles parts of it: only for files of one's own runs."""
-    sb3 = load_sb3()
+    sb3 = import_stable_baselines3()
     return policy_of({"dqn": sb3.DQN, "ppo": sb3.PPO}[agent].load(io.BytesIO(content), device="cpu"))
