@@ -6,17 +6,21 @@ from typing import Any
 
 import numpy as np
 
+from apps.atari_vision.compare_returns import BASELINE, learned_policy, return_rows, trained_returns, training
 from apps.atari_vision.config import CaptionerTrainConfig, CompareConfig
 from apps.atari_vision.describe import FrameDescriber, captions_of
 from apps.atari_vision.frames import Frames, collect
 from apps.atari_vision.oracle import make_expert
+from apps.atari_vision.train import check as check_training
 from apps.atari_vision.worlds import World, world
+from captioners.cache import CaptionCache
 from captioners.captioner import Captioner, CaptionerError, CaptionFailure, Image
 from captioners.memory import FrameMemory, MemoryCaptioner
 from captioners.ocr import OcrCaptioner
 from captioners.registry import NAMES, CaptionerContext, make_captioner
-from lmgt_core.compare.arms import CAPTION, DIRECT, Arm, Shown, answer
+from lmgt_core.compare.arms import CAPTION, DIRECT, Answers, Arm, Shown, answer
 from lmgt_core.compare.measure import agreement, measure, row
+from lmgt_core.compare.page import write_page
 from lmgt_core.compare.uncaptioned import CaptionedOnly
 from lmgt_core.errors import UserError
 from lmgt_core.files import write_atomic
@@ -34,11 +38,10 @@ class Comparison:
         self.world = world(config.env)
         self.memory = FrameMemory()
         self.template = self.world.template()
-        self.taught = collect(self.world, config.train_frames, config.seed + 1)
-        self.asked = collect(self.world, config.frames, config.seed, self.taught.digests)
-        for frames in (self.taught, self.asked):
-            for image, memory in zip(frames.images, frames.memories, strict=True):
-                self.memory.remember(image, memory)
+        self.captions = config.captions or config.out / "captions.sqlite"
+        self.caches: dict[str, CaptionCache] = {}  # by arm
+        self.taught = self._remembered(collect(self.world, config.train_frames, config.seed + 1))
+        self.asked = self.taught  # until `ask_about` is told who plays
         expert = make_expert(self.world, self.memory)
         identity = self.world.phrasing.digest
         self.judges = JudgeContext(
@@ -46,6 +49,16 @@ class Comparison:
         )
         self.text_judge = self._judge(config.text_judge)
         self.reader = self._judge("oracle")
+
+    def ask_about(self, learned: Callable[[Any], int] | None) -> None:
+        """Collects the frames that are asked about; a trained agent plays a part of them, if there is one."""
+        config = self.config
+        self.asked = self._remembered(collect(self.world, config.frames, config.seed, self.taught.digests, learned))
+
+    def _remembered(self, frames: Frames) -> Frames:
+        for image, memory in zip(frames.images, frames.memories, strict=True):
+            self.memory.remember(image, memory)
+        return frames
 
     def shown(self) -> list[Shown]:
         """The questions: every action in every frame, labelled by the expert on the true facts."""
@@ -70,9 +83,11 @@ class Comparison:
             return Arm(name, CAPTION, missing=str(error))
         describe = FrameDescriber(self.world, captioner, self.memory)
         said: list[Any] = []
+        reasons: dict[int, str] = {}
 
         def read(images: Sequence[Image]) -> list[str]:
             said[:] = captions_of(captioner, images)
+            reasons.update({i: c.reason for i, c in enumerate(said) if isinstance(c, CaptionFailure)})
             return ["" if isinstance(c, CaptionFailure) else c for c in said]
 
         def render(picture: int, caption: str, action: int) -> Prompt:
@@ -80,7 +95,15 @@ class Comparison:
 
         what = " (privileged)" if captioner.privileged else " (on labels)" if spec.startswith("trained") else ""
         about = f"{spec}{what}, judged by {self.config.text_judge}"
-        return Arm(name, CAPTION, about, judge=CaptionedOnly(self.text_judge), read=read, render=render)
+        judge = CaptionedOnly(self.text_judge)
+        return Arm(name, CAPTION, about, judge=judge, read=read, render=render, reasons=reasons)
+
+    def from_file(self, arm: str) -> str:
+        """How many of an arm's captions were in the file already, for its `about`; "" where none."""
+        cache = self.caches.get(arm)
+        if cache is None or not cache.hits:
+            return ""
+        return f"; {cache.hits} captions were in {self.captions}, so its seconds are too few"
 
     def direct_arm(self, spec: str) -> Arm:
         """The arm whose judge sees the frames; missing where the judge cannot be made."""
@@ -101,12 +124,17 @@ class Comparison:
     def _captioner(self, spec: str) -> Captioner:
         know, name = self.world.knowledge, self.world.name
         if spec == "trained":
-            return train_on(self.world, self.taught, self.config.epochs, self.config.seed, self.config.out)
+            made: Captioner = train_on(self.world, self.taught, self.config.epochs, self.config.seed, self.config.out)
+            return made
         make: dict[str, Callable[[], Captioner]] = {
             "ocr": lambda: OcrCaptioner(know.regions, know.compose, name),
             "objects": lambda: MemoryCaptioner(self.memory, lambda m: self.world.phrasing.words(know.facts(m)), name),
         }
-        return make_captioner(spec, CaptionerContext(name, self.world.question, make))
+        captioner = make_captioner(spec, CaptionerContext(name, self.world.question, make))
+        if captioner.privileged:
+            return captioner
+        self.caches[f"caption:{spec}"] = cache = CaptionCache(captioner, self.captions)
+        return cache
 
     def _judge(self, spec: str) -> Judge:
         judge = make_judge(spec, self.judges)
@@ -147,7 +175,36 @@ def train_on(world: World, frames: Frames, epochs: int, seed: int, folder: Path 
 
 
 def main(config: CompareConfig) -> list[dict[str, Any]]:
-    """Asks every arm, prints one row each, writes rows.json, and returns the rows."""
+    """Asks every arm, trains with each where it is wanted, writes report.html and rows.json, and returns the rows."""
+    captions, direct = check(config)
+    comparison = Comparison(config)
+    arms = [*map(comparison.caption_arm, captions), *map(comparison.direct_arm, direct)]
+    returns = {}
+    if config.train_steps:
+        returns[BASELINE] = trained_returns(config, BASELINE, "none", "none")
+    comparison.ask_about(learned_policy(config))
+    shown = comparison.shown()
+    heard: list[Answers] = []
+    rows = []
+    for arm, spec in zip(arms, (*captions, *direct), strict=True):
+        if arm.missing:
+            rows.append(row(arm.name, 0, None, None, [], arm.missing))
+            continue
+        heard.append(answer(arm, shown, comparison.reader))
+        if config.train_steps:
+            judge, captioner = (config.text_judge, spec) if arm.kind == CAPTION else (spec, "none")
+            returns[arm.name] = trained_returns(config, arm.name, judge, captioner)
+        measured = measure(heard[-1], shown, np.random.default_rng(config.seed))
+        rows.append(row(arm.name, len(shown), heard[-1], measured, returns.get(arm.name, [])))
+        rows[-1]["about"] = f"{rows[-1]['about']}{comparison.from_file(arm.name)}"
+    if config.train_steps:
+        rows.append(row(BASELINE, 0, None, None, returns[BASELINE]))
+    tell(config, shown, heard, [arm for arm in arms if arm.missing], rows)
+    return rows
+
+
+def check(config: CompareConfig) -> tuple[list[str], list[str]]:
+    """The captioners and the direct judges that are named; UserError for a mistake in the config."""
     captions, direct = ([s.strip() for s in names.split(",") if s.strip()] for names in (config.caption, config.direct))
     for spec in captions:
         if spec.partition(":")[0].partition("?")[0] not in {*NAMES, "hf"}:
@@ -156,25 +213,29 @@ def main(config: CompareConfig) -> list[dict[str, Any]]:
         raise UserError("--frames, --train-frames: give numbers of at least 20")
     if config.out.exists():
         raise UserError(f"--out {config.out}: is there already; name a new folder")
-    comparison = Comparison(config)
-    shown = comparison.shown()
-    rows, heard = [], []
-    for arm in (*map(comparison.caption_arm, captions), *map(comparison.direct_arm, direct)):
-        if arm.missing:
-            rows.append(row(arm.name, 0, None, None, [], arm.missing))
-            continue
-        heard.append(answer(arm, shown, comparison.reader))
-        measured = measure(heard[-1], shown, np.random.default_rng(config.seed))
-        rows.append(row(arm.name, len(shown), heard[-1], measured, []))
+    if config.train_steps:
+        check_training(training(config, BASELINE, "none", "none"))
+    return captions, direct
+
+
+def tell(
+    config: CompareConfig, shown: Sequence[Shown], heard: Sequence[Answers], missing: Sequence[Arm],
+    rows: Sequence[dict[str, Any]],
+) -> None:  # fmt: skip
+    """Writes report.html and rows.json, and prints the tables."""
+    title = f"{config.env}: {len(shown)} frames, every action in each"
     for path in (config.out / "rows.json", *([config.json] if config.json else [])):
         write_rows(path, rows)
-    print_table(rows, title=f"{config.env}: {len(shown)} frames, every action in each", columns=COLUMNS)
-    if heard:
+    write_page(config.out / "report.html", title, shown, heard, missing, rows, return_rows(rows))
+    print_table(rows, title=title, columns=COLUMNS)
+    if len(heard) > 1:
         print_table(agreement(heard), title="share of equal verdicts")
-    for line in rows:
-        if line["missing"]:
-            print(f"missing arm {line['arm']}: {line['missing']}")
-    return rows
+    if config.train_steps:
+        about = f"{config.agent}, {config.train_steps:,} decisions, seeds {config.seeds}: last evaluation, no shift"
+        print_table(return_rows(rows), title=about)
+    for arm in missing:
+        print(f"missing arm {arm.name}: {arm.missing}")
+    print(f"{config.out / 'report.html'}  the frames side by side, worst first")
 
 
 COLUMNS = ("arm", "about", "caption_exact", "answered", "judgment_accuracy", "auc", "auc_ci95", "lost_in_caption",

@@ -1,6 +1,6 @@
-"""Different frames of play that is half random and half the expert's, with the memory behind each."""
+"""Different frames of play that is half random and half the expert's or a trained agent's, with the memory behind."""
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.atari_vision.oracle import expert_action
-from apps.atari_vision.simulator.seen import FRAME, MEMORY
+from apps.atari_vision.simulator.seen import AGENT, FRAME, MEMORY, Seen
 from apps.atari_vision.worlds import World
 from captioners.captioner import Image, image_digest
 from lmgt_core.errors import UserError
@@ -26,29 +26,39 @@ class Frames:
     digests: frozenset[str]
 
 
-def collect(world: World, count: int, seed: int, without: Set[str] = frozenset()) -> Frames:
+def collect(
+    world: World, count: int, seed: int, without: Set[str] = frozenset(), learned: Callable[[Any], int] | None = None
+) -> Frames:
     """`count` frames, all different and none of them in `without`; UserError where play shows fewer.
 
-    Seeds of episodes follow from `seed`, so that different seeds see different episodes.
+    Seeds of episodes follow from `seed`, so that different seeds see different episodes. Where a trained agent is given
+    (view -> action) it takes the expert's place after half of the frames, in new episodes.
     """
     rng = np.random.default_rng(seed)
     env = world.make()
     found: dict[str, tuple[Image, Any]] = {}
     observation, _ = env.reset(seed=int(rng.integers(2**31)))
+    player = None
     for _ in range(MOST * count):
         digest = image_digest(observation[FRAME])
         if digest not in without:
             found.setdefault(digest, (observation[FRAME], observation[MEMORY]))
         if len(found) == count:
             break
-        random = int(rng.integers(len(world.knowledge.actions)))
-        wild = rng.random() < RANDOMNESS
-        action = random if wild else expert_action(world, observation[MEMORY], rng)
-        observation, _, terminated, truncated, _ = env.step(action)
-        if terminated or truncated:
+        observation, _, terminated, truncated, _ = env.step(_action(world, observation, rng, player))
+        takes_over = player is not learned and 2 * len(found) >= count
+        if terminated or truncated or takes_over:
             observation, _ = env.reset(seed=int(rng.integers(2**31)))
+            player = learned if takes_over else player
     env.close()
     if len(found) < count:
         raise UserError(f"--frames {count}: play of {world.name} showed only {len(found)} new frames; ask for fewer")
     images, memories = zip(*found.values(), strict=True)
     return Frames(np.stack(images), list(memories), frozenset(found))
+
+
+def _action(world: World, observation: Seen, rng: np.random.Generator, learned: Callable[[Any], int] | None) -> int:
+    random = int(rng.integers(len(world.knowledge.actions)))
+    if rng.random() < RANDOMNESS:
+        return random
+    return expert_action(world, observation[MEMORY], rng) if learned is None else learned(observation[AGENT])

@@ -14,6 +14,8 @@ from apps.atari_vision.worlds import WORLDS, World
 from captioners.memory import FrameMemory
 from lmgt_core.judgment import Verdict
 from lmgt_core.prompt import Prompt
+from lmgt_core.statistics import bootstrap_ci
+from lmgt_core.tables import print_table
 
 
 def make_expert(world: World, memory: FrameMemory) -> Callable[[Prompt], Verdict]:
@@ -42,28 +44,33 @@ def expert_action(world: World, memory: object, rng: np.random.Generator) -> int
     raise LookupError("the expert has no verdict")
 
 
-def main(episodes: int = 3, decisions: int = 1000) -> None:
-    """Prints what acting on the experts' words earns, beside acting at random."""
-    from lmgt_core.tables import print_table
+def main(episodes: int = 3, hands: int = 100, decisions: int = 1000) -> None:
+    """Prints what acting on the experts' words earns, beside acting at random.
 
+    Means of `episodes` episodes of a game and `hands` of a table, each of at most `decisions` decisions, with 95 %
+    bootstrap intervals.
+    """
     rows = []
     for world in WORLDS.values():
-        row: dict[str, object] = {"world": world.name}
+        number = episodes if world.game else hands
+        row: dict[str, object] = {"world": world.name, "episodes": number}
         for policy in ("expert", "random"):
             rng = np.random.default_rng(0)
-            number = episodes if world.game else 100
-            row[policy] = float(np.mean([_play(world, policy, rng, seed, decisions) for seed in range(number)]))
+            returns = [played_return(world, policy, rng, seed, decisions) for seed in range(number)]
+            row |= {policy: float(np.mean(returns)), f"{policy}_ci95": bootstrap_ci(returns, "mean")}
         rows.append(row)
     print_table(rows, title=f"mean return of at most {decisions} decisions")
 
 
-def _play(world: World, policy: str, rng: np.random.Generator, seed: int, decisions: int) -> float:
-    env = world.make()
+def played_return(world: World, policy: str, rng: np.random.Generator, seed: int, decisions: int) -> float:
+    """The return of one episode of at most `decisions` decisions of the "expert" or of a "random" player."""
+    env = world.make() if world.game else world.plain()  # of a table the learner sees all that the expert knows
     observation, _ = env.reset(seed=seed)
     total = 0.0
     for _ in range(decisions):
+        memory = observation[MEMORY] if world.game else observation
         random = int(rng.integers(len(world.knowledge.actions)))
-        action = random if policy == "random" else expert_action(world, observation[MEMORY], rng)
+        action = random if policy == "random" else expert_action(world, memory, rng)
         observation, reward, terminated, truncated, _ = env.step(action)
         total += float(reward)
         if terminated or truncated:
