@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from apps.housekeep.compare_arms import Arms
+from apps.housekeep.compare_arms import Arms, object_limit
 from apps.housekeep.compare_views import View
 from apps.housekeep.compare_words import Correctness, correctness
 from apps.housekeep.config import CompareConfig
@@ -56,6 +56,8 @@ def check(config: CompareConfig, captions: Sequence[str], direct: Sequence[str])
     for spec in captions:
         if spec.partition(":")[0].partition("?")[0] not in CAPTIONERS:
             raise UserError(f"--caption {spec}: no such captioner; choose one of {', '.join(CAPTIONERS)}")
+        if spec.startswith(OBJECTS):
+            object_limit(spec)
     if not captions and not direct:
         raise UserError("--caption, --direct: name at least one captioner or judge")
     if min(config.frames, config.train_frames) < FEWEST:
@@ -113,7 +115,7 @@ def hear(arm: Arm, shown: Sequence[Shown], arms: Arms) -> Heard:
 
 def arm_row(config: CompareConfig, arm: Arm, heard: Heard | None, shown: Sequence[Shown]) -> Row:
     """The line of one arm; one that is missing says what it needs."""
-    extra: Row = {"privileged": arm.name == f"caption:{OBJECTS}", "simulator": config.simulator}
+    extra: Row = {"privileged": arm.name.startswith(f"caption:{OBJECTS}"), "simulator": config.simulator}
     if heard is None:
         return row(arm.name, 0, None, None, [], arm.missing) | extra
     measured = measure(heard.answers, shown, np.random.default_rng(config.seed))

@@ -1,7 +1,7 @@
 """The arms of a comparison on Housekeep's frames: captions that a text judge reads, and judges that see the frame."""
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,8 @@ from apps.housekeep.frame_captions import OBJECTS, PROMPT, WORLD
 from apps.housekeep.judges import knowledge, make_context
 from apps.housekeep.judging import PROMPTS
 from apps.housekeep.simulator.factory import make_simulator
-from apps.housekeep.text_observation import MAX_IN_VIEW
 from captioners.captioner import Caption, Captioner, CaptionerError, CaptionFailure, Image
-from captioners.registry import CaptionerContext, make_captioner
+from captioners.registry import CaptionerContext, make_captioner, parse_captioner
 from lmgt_core.compare.arms import CAPTION, DIRECT, Arm
 from lmgt_core.compare.uncaptioned import UNCAPTIONED, CaptionedOnly
 from lmgt_core.description import Description
@@ -33,6 +32,7 @@ from lmgt_core.registry import make_judge, parse_spec
 from lmgt_core.shifter import ask
 
 UNSAID = "unsaid"  # the fact that holds why the caption does not say what is asked about
+ALL = 10_000  # things in view
 BATCH = 32  # frames a captioner is given at once
 TRAINED = "trained"
 DISTILLED = "distilled"
@@ -157,8 +157,9 @@ class Arms:
 
     def _speaker(self, spec: str) -> tuple[Callable[[Sequence[Image]], list[Caption]], str]:
         """What captions the views' frames, and what of it is privileged or trained."""
-        if spec == OBJECTS:
-            return self._semantic, f" (privileged: reads the semantic sensor, the {MAX_IN_VIEW} largest things)"
+        if _is(spec, OBJECTS):
+            limit = object_limit(spec)
+            return partial(self._semantic, limit), " (privileged: reads the semantic sensor)"
         captioner = self._trained() if spec == TRAINED else self._named(spec)
 
         def speak(images: Sequence[Image]) -> list[Caption]:
@@ -176,8 +177,8 @@ class Arms:
         self.files["captioner.npz"] = lambda path: write_atomic(path, captioner.content)
         return captioner
 
-    def _semantic(self, images: Sequence[Image]) -> list[Caption]:
-        return [view.words(MAX_IN_VIEW) for view in self.views]
+    def _semantic(self, limit: int, images: Sequence[Image]) -> list[Caption]:
+        return [view.words(limit) for view in self.views]
 
     def _seer(self, spec: str) -> Judge | UserError | None:
         """The judge `spec` of frames, why it cannot be had, or None for one that has to be distilled first."""
@@ -197,6 +198,15 @@ class Arms:
         student = distil_on_views(self.teacher, self.taught, self.pictured, self.config.epochs, rng)
         self.files["distilled.npz"] = lambda path: save_frame_student(student, path)
         return FrameJudge(student)
+
+
+def object_limit(spec: str) -> int:
+    """How many things `objects?limit=N` names, the largest; without a limit all that are in view."""
+    _, argument, options = parse_captioner(spec)
+    limit = options.get("limit", str(ALL))
+    if argument or set(options) - {"limit"} or not limit.isascii() or not limit.isdigit() or int(limit) < 1:
+        raise UserError(f"--caption {spec}: objects takes nothing but a limit, like objects?limit=6")
+    return int(limit)
 
 
 def _is(spec: str, provider: str) -> bool:

@@ -150,8 +150,8 @@ class CompareConfig(SimulatorConfig):
     frames: int = 100
     """Different frames, of play that is half random and half an expert's; half of them with an empty hand."""
     caption: str = "objects,trained"
-    """Captioners, divided by commas: objects (privileged: reads the semantic sensor), trained[:FILE], llava:MODEL,
-    openai:MODEL@URL."""
+    """Captioners, divided by commas: objects[?limit=N] (privileged: reads the semantic sensor; the N largest things),
+    trained[:FILE], llava:MODEL, openai:MODEL@URL."""
     text_judge: str = "oracle"
     """Who judges the captions: oracle (privileged: knows where things belong), minilm, preference, hf:MODEL, ..."""
     direct: str = "distilled"

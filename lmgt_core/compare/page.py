@@ -21,6 +21,7 @@ from lmgt_core.tables import cell, column_names
 TEMPLATES = Path(__file__).parents[1] / "templates"
 PICTURES = 100  # on the page, the worst ones: a page stays a few MB
 SIDE = 240  # pixels; a larger picture is shrunk to it
+WARNED = ("privileged", "on labels")  # said of an arm wherever its name stands
 Row = Mapping[str, Any]
 
 
@@ -82,7 +83,7 @@ def picture(number: int, shown: Sequence[Shown], answers: Sequence[Answers]) -> 
         "number": number,
         "source": png_url(this.image),
         "truth": this.truth,
-        "arms": [one.arm.name for one in answers],
+        "arms": [label(one.arm) for one in answers],
         "captions": [caption(one, number) for one in answers if one.captions],
         "questions": [
             {
@@ -100,12 +101,18 @@ def picture(number: int, shown: Sequence[Shown], answers: Sequence[Answers]) -> 
     }
 
 
+def label(arm: Arm) -> str:
+    """The arm's name, and what of it is privileged or trained on labels, as its line `about` says."""
+    warned = [word for word in WARNED if word in arm.about]
+    return f"{arm.name} [{', '.join(warned)}]" if warned else arm.name
+
+
 def caption(answers: Answers, number: int) -> dict[str, Any]:
     """An arm's caption of picture `number`, or why there is none, and whether it is right (None: not compared)."""
     text = answers.captions[number]
     reason = answers.arm.reasons.get(number, "") if not text else ""
     return {
-        "arm": answers.arm.name,
+        "arm": label(answers.arm),
         "text": text,
         "reason": reason or _unreadable(answers.judgments[number]),
         "right": None if answers.exact is None else bool(answers.exact[number]),

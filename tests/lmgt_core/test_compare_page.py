@@ -4,6 +4,7 @@ import base64
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -139,6 +140,13 @@ def test_the_worst_are_kept_when_there_are_too_many(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(page, "PICTURES", 2)
     found = made(tmp_path)
     assert "2 of 3 pictures" in found.text and "Picture 1" in found.text and "Picture 0" not in found.text
+
+
+def test_what_is_privileged_or_trained_is_said_beside_every_picture(tmp_path: Path) -> None:
+    seeing = heard("direct:y", [(YES, NO)] * 3)
+    seeing = replace(seeing, arm=replace(seeing.arm, about="trained on labels by an oracle (privileged)"))
+    found = made(tmp_path, answers=(MIXED, seeing))
+    assert found.text.count("direct:y [privileged, on labels]") == 3 and "caption:x [" not in found.text
 
 
 def test_figures_that_no_arm_has_are_left_out_and_arms_are_columns() -> None:

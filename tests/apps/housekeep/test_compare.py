@@ -25,7 +25,7 @@ def config(**changes: Any) -> CompareConfig:
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of one comparison with every kind of arm."""
     folder = tmp_path_factory.mktemp("compare") / "out"
-    names = "objects,trained,llava:/no/model"
+    names = "objects,objects?limit=2,trained,llava:/no/model"
     main(config(caption=names, direct="distilled,hf:/no/model,random", out=folder, json=folder.with_name("rows.json")))
     return folder
 
@@ -37,8 +37,8 @@ def rows(folder: Path) -> dict[str, dict[str, Any]]:
 def test_every_arm_has_a_row_and_a_missing_one_says_what_it_needs(out: Path) -> None:
     found = rows(out)
     assert list(found) == [
-        "caption:objects", "caption:trained", "caption:llava:/no/model", "direct:distilled", "direct:hf:/no/model",
-        "direct:random", "always bad",
+        "caption:objects", "caption:objects?limit=2", "caption:trained", "caption:llava:/no/model", "direct:distilled",
+        "direct:hf:/no/model", "direct:random", "always bad",
     ]  # fmt: skip
     assert "no such folder" in found["caption:llava:/no/model"]["missing"]
     assert "no such folder" in found["direct:hf:/no/model"]["missing"]
@@ -51,14 +51,21 @@ def test_what_is_privileged_or_trained_is_said_in_its_row(out: Path) -> None:
     assert "oracle (privileged)" in found["caption:objects"]["about"]
     assert "trained on labels" in found["caption:trained"]["about"]
     assert found["direct:distilled"]["about"] == "trained on labels"
-    assert [name for name, row in found.items() if row.get("privileged")] == ["caption:objects"]
+    assert [name for name, row in found.items() if row.get("privileged")] == [
+        "caption:objects", "caption:objects?limit=2",
+    ]  # fmt: skip
 
 
-def test_an_oracle_loses_nothing_in_judging_and_only_unsaid_things_in_the_caption(out: Path) -> None:
+def test_all_that_the_semantic_sensor_says_is_enough_for_an_oracle(out: Path) -> None:
     objects = rows(out)["caption:objects"]
-    assert objects["lost_in_judging"] == 0.0 == objects["gained_by_luck"]
-    assert objects["judgment_accuracy"] == objects["answered"] > 0.6
-    assert objects["object_precision"] == objects["furniture_precision"] == 1.0
+    assert objects["caption_exact"] == objects["placed_right"] == objects["judgment_accuracy"] == 1.0
+
+
+def test_what_a_shorter_caption_leaves_out_is_lost_in_the_caption(out: Path) -> None:
+    short = rows(out)["caption:objects?limit=2"]
+    assert short["object_precision"] == short["furniture_precision"] == 1.0 > short["object_recall"]
+    assert short["judgment_accuracy"] == short["answered"] == pytest.approx(1 - short["lost_in_caption"])
+    assert short["lost_in_judging"] == short["gained_by_luck"] == 0.0 < short["lost_in_caption"]
 
 
 def test_the_row_of_no_model_is_the_share_of_the_most_frequent_verdict(out: Path) -> None:
@@ -90,6 +97,7 @@ def test_what_was_trained_answers_the_same_when_it_is_loaded(out: Path, tmp_path
     [
         ({"caption": "poet"}, "--caption poet: no such captioner"),
         ({"caption": "ocr"}, "--caption ocr"),
+        ({"caption": "objects?limit=0"}, "nothing but a limit"),
         ({"caption": "", "direct": ""}, "at least one"),
         ({"frames": 3}, "at least 20"),
         ({"size": 8}, "--size 8"),
