@@ -1,5 +1,6 @@
 """Stable-Baselines3's DQN and PPO on the worlds: made, trained within a budget, evaluated without any shift."""
 
+import io
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any

@@ -2,6 +2,10 @@
 
 import csv
 import io
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +20,13 @@ from apps.atari_vision.config import TrainConfig
 from apps.atari_vision.judging import audited, name_judging, probe_set
 from apps.atari_vision.r2d2.run import Trainer
 from apps.atari_vision.train import main, returns_of
-from apps.atari_vision.train_learners import load_sb3
 from apps.atari_vision.train_settings import recurrent_config, sb3_settings
 from apps.atari_vision.worlds import world
 from captioners.captioner import Caption, Images
 from lmgt_core.errors import UserError
 from lmgt_core.files import read_json
 from lmgt_core.judgment import Verdict
+from lmgt_core.quick_import import import_stable_baselines3
 from lmgt_core.run_log import RunLog
 
 TINY = ("actors=2", "processes=no", "length=6", "period=3", "burn_in=3", "hidden_size=8", "batch_size=4", "warm_up=4",
@@ -53,7 +57,7 @@ def weights(run: Path, agent: str) -> list[float]:
     content = RunLog.open(run).load_checkpoint(0)
     assert content is not None
     if agent == "dqn":
-        state = load_sb3().DQN.load(io.BytesIO(content), device="cpu").policy.state_dict()
+        state = import_stable_baselines3().DQN.load(io.BytesIO(content), device="cpu").policy.state_dict()
     else:
         state = torch.load(io.BytesIO(content), weights_only=True)["agent"]["online"]
     return torch.cat([t.flatten().float() for t in state.values()]).tolist()
@@ -104,6 +108,26 @@ def test_a_killed_run_resumes_and_equals_an_unbroken_one(
     main(config(tmp_path / "broken", agent, resume=True, **changes))
     assert tables(tmp_path / "whole") == tables(tmp_path / "broken")
     assert weights(tmp_path / "whole", agent) == weights(tmp_path / "broken", agent)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_for_real_goes_on(tmp_path: Path) -> None:
+    words = ("atari", "train", "--env", "CartPole", "--agent", "r2d2", "--judge", "noisy-oracle:0.8", "--no-gate",
+             "--audit-questions", "40", "--steps", "3000", "--checkpoint-every", "100", "--evaluation-episodes", "2",
+             "--seeds", "0", "--set", *TINY)  # fmt: skip
+    command = [sys.executable, "-m", "apps.cli", *words, "--out"]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
+    broken = subprocess.Popen([*command, str(tmp_path / "broken")])
+    checkpoint = tmp_path / "broken" / "checkpoints" / "seed_0.pt"
+    while not checkpoint.exists():
+        assert broken.poll() is None
+        time.sleep(0.01)
+    broken.send_signal(signal.SIGKILL)
+    broken.wait()
+    assert not (tmp_path / "broken" / "summary.json").exists()
+    subprocess.run([*command, str(tmp_path / "broken"), "--resume"], check=True, capture_output=True)
+    assert tables(tmp_path / "whole") == tables(tmp_path / "broken")
+    assert weights(tmp_path / "whole", "r2d2") == weights(tmp_path / "broken", "r2d2")
 
 
 PITFALL = TrainConfig(
