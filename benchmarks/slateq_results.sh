@@ -1,34 +1,55 @@
 #!/usr/bin/env bash
 # The tables of apps/slateq/README.md: benchmarks/slateq_results.sh OUT
-# Interrupted, it goes on where it stopped. Two seeds are trained at a time. LMGT names the command (default: lmgt).
+# Interrupted, it goes on where it stopped. LMGT names the command (default: lmgt), WORKERS the seeds trained at a time (2).
 set -euo pipefail
 out=$1
 lmgt=${LMGT:-lmgt}
-training=(--steps 300000 --seeds 0 1 2 --workers 2)
-runs=()
+seeds=(--seeds 0 1 2 --workers "${WORKERS:-2}")
 
 train() { # name, arguments...
     local run=$out/$1; shift
-    runs+=("$run")
     [ -f "$run/summary.json" ] && return
     local resume=(); [ -f "$run/config.json" ] && resume=(--resume)
-    "$lmgt" slateq train "${training[@]}" --out "$run" "${resume[@]}" "$@"
+    "$lmgt" slateq train "${seeds[@]}" --out "$run" "${resume[@]}" "$@"
 }
 
-# The policies, at 10 candidates and slates of 3.
-for policy in QL-TT-TS QL-OT-GS-N QL-OT-GS SARSA-TS SARSA-GS QL-GT-GS QL-OT-TS QL-OT-OS; do
-    train "$policy" --policy "$policy" --judge none
+evaluate() { # name, policies, arguments...
+    local name=$1 policies=$2; shift 2
+    [ -f "$out/$name/rows.json" ] || "$lmgt" slateq evaluate --policies "$policies" --users 5000 --out "$out/$name" "$@"
+}
+
+# A: the paper's table, and the two best -N policies, at 10 candidates and slates of 3.
+policies=Random,MYOP-TS,MYOP-GS,quality
+for policy in SARSA-TS SARSA-GS QL-TT-TS QL-GT-GS QL-OT-TS QL-OT-GS QL-OT-OS QL-OT-GS-N QL-OT-OS-N; do
+    train "a/$policy" --policy "$policy" --judge none --steps 300000
+    policies+=,$out/a/$policy
+done
+evaluate a/evaluation "$policies"
+
+# B: other numbers of candidates.
+for shape in "10 2" "20 3" "50 2"; do
+    read -r n k <<<"$shape"
+    steps=300000; [ "$n" = 10 ] && steps=120000 # RLlib's two targets
+    names=Random,MYOP-TS,quality
+    for policy in QL-TT-TS QL-OT-GS QL-OT-GS-N; do
+        train "b/$n-$k/$policy" --policy "$policy" --judge none --candidates "$n" --slate "$k" --steps "$steps"
+        names+=,$out/b/$n-$k/$policy
+    done
+    evaluate "b/$n-$k/evaluation" "$names" --candidates "$n" --slate "$k"
 done
 
-# Judges: returns after the first sessions are in each run's learning curve.
-judged=(--policy QL-OT-GS-N --evaluate-episodes 10 50 500 5000)
-train lmgt/none "${judged[@]}" --judge none
-train lmgt/minilm "${judged[@]}" --judge minilm
-train lmgt/oracle "${judged[@]}" --judge oracle # privileged
-train lmgt/noisy-.6 "${judged[@]}" --judge noisy-oracle:0.6 --no-gate
-train lmgt/noisy-.8 "${judged[@]}" --judge noisy-oracle:0.8 --no-gate
-train lmgt/minilm-shuffled "${judged[@]}" --judge minilm --vocabulary shuffled --no-gate
-
-# All of them on the same 5,000 users.
-[ -f "$out/table.json" ] || "$lmgt" slateq evaluate --users 5000 --out "$out/eval" --json "$out/table.json" \
-    --policies "Random,MYOP-TS,MYOP-GS,quality,$(IFS=,; echo "${runs[*]}")"
+# C: judges. Early: eight users at a time and a short warm-up, so that the first sessions can be told apart.
+judged() { # name, arguments...
+    local name=$1; shift
+    train "c/early/$name" --policy QL-TT-TS --users 8 --agent.warm-up 200 --steps 40000 --evaluate-episodes 10 50 500 "$@"
+    train "c/late/$name" --policy QL-TT-TS --steps 340000 --evaluate-episodes 500 5000 "$@"
+}
+judged none --judge none
+judged minilm --judge minilm
+judged oracle --judge oracle # privileged
+judged minilm-shuffled --judge minilm --vocabulary shuffled --no-gate
+judged noisy-.6 --judge noisy-oracle:0.6 --no-gate
+judged noisy-.8 --judge noisy-oracle:0.8 --no-gate
+for judge in none minilm oracle; do
+    train "c/late-N/$judge" --policy QL-OT-GS-N --steps 300000 --judge "$judge"
+done
