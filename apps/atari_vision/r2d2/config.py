@@ -73,22 +73,24 @@ class R2D2Config:
 # decision replayed about four times.
 DESKTOP = R2D2Config(actors=8, capacity=3_000, warm_up=50, batch_size=16, decisions_per_update=160, target_every=500)
 
-# Worlds whose observations are a few numbers: seconds to minutes on one core.
+# Worlds whose observations are a few numbers: seconds to minutes on one core. One step, since what an exploring actor
+# does next is no part of an action's value, and a game of 10 to 200 decisions does not need more; a target network that
+# is copied often, since with one step every copy looks one decision further ahead. Chosen on seed 100.
 SMALL = R2D2Config(
     actors=16,
     processes=False,
     discount=0.99,
-    n_steps=3,
+    n_steps=1,
     burn_in=8,
     length=16,
     period=8,
     capacity=5_000,
     warm_up=100,
     batch_size=32,
-    decisions_per_update=32,
-    learning_rate=1e-3,
+    decisions_per_update=16,
+    learning_rate=5e-4,
     adam_epsilon=1e-5,
-    target_every=100,
+    target_every=20,
     hidden_size=64,
 )
 

@@ -53,6 +53,8 @@ class RecurrentQNetwork(nn.Module):
         self.hidden_size = hidden
         self.encoder = Encoder(shape, hidden, bfloat16)
         self.lstm = nn.LSTM(hidden + inputs, hidden, batch_first=True) if memory else None
+        if self.lstm is not None:
+            remember_at_first(self.lstm)
         self.flat = None if memory else nn.Sequential(nn.Linear(hidden + inputs, hidden), nn.ReLU())
         self.advantage = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, actions))
         self.value = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
@@ -82,3 +84,14 @@ class RecurrentQNetwork(nn.Module):
         device = next(self.parameters()).device
         zeros = torch.zeros(batch, self.hidden_size, device=device)
         return zeros, zeros.clone()
+
+
+def remember_at_first(lstm: nn.LSTM) -> None:
+    """Sets the forget gates' biases to 1 in sum, so that an untrained LSTM keeps what it saw for some steps.
+
+    Gers et al. 2000; Jozefowicz et al. 2015. With PyTorch's own it forgets half at every step.
+    """
+    gate = slice(lstm.hidden_size, 2 * lstm.hidden_size)  # input, forget, cell, output
+    with torch.no_grad():
+        lstm.bias_ih_l0[gate] = 1
+        lstm.bias_hh_l0[gate] = 0

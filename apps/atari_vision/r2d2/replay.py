@@ -19,7 +19,10 @@ from apps.atari_vision.r2d2.sequences import Record
 from apps.atari_vision.r2d2.targets import importance_weights
 from lmgt_core.transition import add_shift
 
-LEAST = 1e-6  # added to priorities, so that a sequence without error can still be drawn
+# Added to priorities, so that a sequence without error can still be drawn and weighs no more than some ten times as
+# much as one with an error that matters: weights are divided by a batch's largest, and without a floor the many
+# sequences of a solved task would leave next to nothing of the gradient of the few that show a mistake.
+LEAST = 1e-2
 
 
 @dataclass(frozen=True, eq=False)

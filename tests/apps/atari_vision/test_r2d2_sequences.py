@@ -74,6 +74,17 @@ def test_sequences_are_drawn_in_proportion_to_their_priorities() -> None:
     assert np.mean(drawn == 1) == pytest.approx(0.75, abs=0.03)
 
 
+def test_a_mistake_still_teaches_among_sequences_without_error() -> None:
+    replay = SequenceReplay(CONFIG)
+    replay.add(live(4) * 4, np.array([0.1, 0, 0, 0]))
+    rng = np.random.default_rng(0)
+    batches = [replay.sample(rng, 0) for _ in range(50)]
+    mixed = [batch for batch in batches if 0 < (batch.index == 0).sum() < 4]
+    weights = np.concatenate([batch.weights[batch.index == 0] for batch in mixed])
+    # ((.1 + .01) / .01) ** (-.9 * .6): the priority and importance exponents on the ratio of priorities
+    assert weights.tolist() == pytest.approx([11**-0.54] * len(weights), rel=1e-5) and len(weights)
+
+
 def test_the_oldest_sequence_makes_room() -> None:
     replay = SequenceReplay(replace(CONFIG, capacity=2))
     for decisions in (1, 2, 3):
