@@ -26,10 +26,19 @@ def namespace(array: Array) -> ModuleType:
     return tensorflow_numpy
 
 
+def taken(items: Array, places: Array) -> Array:
+    """[B, M] the columns of `items` [B, N] at `places` [B, M]."""
+    if isinstance(items, np.ndarray | np.generic):
+        return np.take_along_axis(items, places, axis=-1)
+    import tensorflow as tf
+
+    return tf.gather(items, places, batch_dims=1)  # a tenth of the operations of TensorFlow's take_along_axis
+
+
 def with_no_click(items: Array, slates: Array) -> Array:
     """[B, K + 1] the columns of `items` [B, N + 1] at `slates` [B, K], and the last one."""
     xp = namespace(items)
-    chosen = xp.take_along_axis(items, slates, axis=-1)
+    chosen = taken(items, slates)
     return xp.concatenate([chosen, items[..., -1:]], axis=-1)
 
 

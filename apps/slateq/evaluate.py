@@ -133,6 +133,9 @@ def entry(name: str, config: EvaluateConfig) -> Entry:
     if name in (*FIXED, *ONLINE):
         kind = "PRIVILEGED rule" if name in PRIVILEGED else "learns here" if name in ONLINE else "fixed rule"
         return Entry(name, kind, [lambda simulator: make_baseline(name, simulator, np.random.default_rng(config.seed))])
+    from apps.slateq.tensorflow_setup import one_deterministic_thread
+
+    one_deterministic_thread()
     from apps.slateq.learned import Served
     from apps.slateq.trainer import policy_folder
 

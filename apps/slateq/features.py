@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.slateq.simulator.protocol import Bools, Floats, Observation, Simulator
+from apps.slateq.simulator.protocol import Bools, Floats, Integers, Observation, Simulator
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,8 +19,8 @@ class Features:
     topic: NDArray[np.int32]  # [B, N]
     scores: Floats  # [B, N + 1], last that of no click
 
-    def of(self, users: Bools) -> "Features":
-        """The same of some users [B]."""
+    def of(self, users: Bools | Integers) -> "Features":
+        """The same of some users: a mask [B], or their numbers."""
         return Features(**{name: part[users] for name, part in self.as_dict().items()})
 
     def as_dict(self) -> dict[str, NDArray[Any]]:

@@ -68,9 +68,10 @@ class ItemNetwork(network.Network):
         history = observation["history"]
         state = tf.concat([observation["user"], history if self.history else tf.zeros_like(history)], axis=-1)
         layer = tf.nn.relu(self.state_layer(state)[..., None, :] + self.item_layer(items))
+        rows = tf.reshape(layer, [-1, layer.shape[-1]])  # of matrices, TensorFlow joins product, bias and relu
         for deeper in self.deeper:
-            layer = deeper(layer)
-        values = self.head(layer)[..., 0]
+            rows = deeper(rows)
+        values = tf.reshape(self.head(rows), tf.shape(items)[:-1])
         if self.dueling:
             for deeper in self.shared:
                 state = deeper(state)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.slateq.decomposition import Array, advantages, namespace
+from apps.slateq.decomposition import Array, advantages, namespace, taken
 from lmgt_core.errors import UserError
 
 ROUNDS = 8  # of `optimal`: it converges faster than quadratically, and no slate in the tests needed more than 5
@@ -30,15 +30,15 @@ def greedy(scores: Array, values: Array, k: int) -> Array:
     s, worth = scores[..., :-1], scores[..., :-1] * advantages(values)
     places = xp.arange(s.shape[-1])
     numerator, denominator = xp.zeros_like(s[..., :1]), scores[..., -1:]
-    taken = xp.zeros_like(s) > 0
+    served = xp.zeros_like(s) > 0
     slate = []
     for _ in range(k):
         total = denominator + s
         worth_with = (numerator + worth) / xp.where(total > 0, total, xp.ones_like(total))
-        best = xp.argmax(xp.where(taken, xp.full_like(s, -np.inf), worth_with), axis=-1)[..., None]
-        numerator = numerator + xp.take_along_axis(worth, best, axis=-1)
-        denominator = denominator + xp.take_along_axis(s, best, axis=-1)
-        taken = taken | (places == best)
+        best = xp.argmax(xp.where(served, xp.full_like(s, -np.inf), worth_with), axis=-1)[..., None]
+        numerator = numerator + taken(worth, best)
+        denominator = denominator + taken(s, best)
+        served = served | (places == best)
         slate.append(best)
     return xp.concatenate(slate, axis=-1)
 
@@ -53,13 +53,14 @@ def optimal(scores: Array, values: Array, k: int) -> Array:
     """
     xp = namespace(scores)
     s, gain = scores[..., :-1], advantages(values)
-    slate = top_k(scores, values, k)
-    for _ in range(ROUNDS):
-        chosen = xp.take_along_axis(s, slate, axis=-1)
+
+    def improved(slate: Array) -> Array:
+        chosen = taken(s, slate)
         total = xp.sum(chosen, axis=-1, keepdims=True) + scores[..., -1:]
-        worth = xp.sum(chosen * xp.take_along_axis(gain, slate, axis=-1), axis=-1, keepdims=True)
-        slate = _first(-s * (gain - worth / xp.where(total > 0, total, xp.ones_like(total))), k)
-    return slate
+        worth = xp.sum(chosen * taken(gain, slate), axis=-1, keepdims=True)
+        return _first(-s * (gain - worth / xp.where(total > 0, total, xp.ones_like(total))), k)
+
+    return _settled(improved, top_k(scores, values, k))
 
 
 def optimal_by_linear_program(scores: NDArray[Any], values: NDArray[Any], k: int) -> NDArray[np.int64]:
@@ -100,6 +101,27 @@ def optimiser(name: str) -> Optimiser:
     return OPTIMISERS[name]
 
 
+def _settled(improved: Callable[[Array], Array], slate: Array) -> Array:
+    """What `improved` makes of `slate` [B, K] when it is repeated until nothing changes, ROUNDS times at most."""
+    if isinstance(slate, np.ndarray):
+        for _ in range(ROUNDS):
+            before, slate = slate, improved(slate)
+            if (slate == before).all():
+                break
+        return slate
+    import tensorflow as tf
+
+    def step(slate: Array, changes: Array) -> tuple[Array, Array]:
+        better = improved(slate)
+        return better, tf.reduce_any(better != slate)
+
+    return tf.while_loop(lambda _, changes: changes, step, (slate, tf.constant(True)), maximum_iterations=ROUNDS)[0]
+
+
 def _first(keys: Array, k: int) -> Array:
-    """The places of the k smallest keys, smallest first [B, K]."""
-    return namespace(keys).argsort(keys, axis=-1, kind="stable")[..., :k]
+    """The places of the k smallest keys, smallest first, equal ones in their order [B, K]."""
+    if isinstance(keys, np.ndarray):
+        return np.argsort(keys, axis=-1, kind="stable")[..., :k]
+    import tensorflow as tf
+
+    return tf.cast(tf.math.top_k(-keys, k).indices, tf.int64)

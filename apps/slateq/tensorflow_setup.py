@@ -1,6 +1,12 @@
 """TensorFlow as training wants it: one thread, equal runs give equal bits, and no chatter from what it imports."""
 
+import logging
 import warnings
+
+HARMLESS = (  # what saving a policy says: slates have no distribution, and names of arguments hold a "/"
+    "Could not serialize policy.distribution()",
+    "is not a valid tf.function parameter name",
+)
 
 
 def one_deterministic_thread() -> None:
@@ -20,9 +26,18 @@ def one_deterministic_thread() -> None:
 
 def _quiet() -> None:
     """TF-Agents' source makes Python warn about `is ()`, and the gym that it imports advertises its successor."""
+    from absl import logging as absl_logging
+
     warnings.filterwarnings("ignore", category=SyntaxWarning)
+    absl_logging.get_absl_logger().addFilter(_worth_saying)
     try:
         from gym_notices import notices
     except ImportError:
         return
     notices.notices.clear()
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    """Whether a message that TensorFlow and TF-Agents log through absl is none of the HARMLESS ones."""
+    message = record.getMessage()
+    return not any(text in message for text in HARMLESS)

@@ -63,7 +63,7 @@ class Trainer:
     def train(self, log: RunLog, tick: Callable[[int], None]) -> dict[str, float]:
         """Trains to the end, saves the policy and returns the last evaluation's means."""
         self._resume()
-        tick(self.steps)
+        tick(min(self.steps, self.config.steps))
         if self.steps == 0:
             self._evaluate(log)
         while self.steps < self.config.steps:
@@ -71,7 +71,7 @@ class Trainer:
             self._step()
             if len(self.ended) >= TOGETHER:
                 self._record(log)
-            tick(self.steps - before)
+            tick(min(self.steps, self.config.steps) - before)  # the last step of all users may go beyond
             done = self.steps >= self.config.steps
             if done or self._crossed(before, self.evaluate_every) or self._passed(ended):
                 self._evaluate(log)

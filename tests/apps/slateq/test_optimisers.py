@@ -58,6 +58,17 @@ def test_equal_items_go_in_the_order_of_the_candidates() -> None:
         assert optimise(np.ones((1, 5)), np.array([[1.0, 1.0, 1.0, 1.0, 0.0]]), 3).tolist() == [[0, 1, 2]]
 
 
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_tensors_get_the_slates_that_arrays_get(name: str) -> None:
+    import tensorflow as tf
+
+    rng = np.random.default_rng(5)
+    scores, values = rng.random((200, 11)).astype(np.float32), rng.normal(0, 9, (200, 11)).round().astype(np.float32)
+    found = tf.function(lambda s, v: OPTIMISERS[name](s, v, 3))(tf.constant(scores), tf.constant(values))
+    assert found.dtype == tf.int64
+    assert (found.numpy() == OPTIMISERS[name](scores, values, 3)).all()
+
+
 def test_a_sarsa_target_values_the_slate_that_was_served_next() -> None:
     value = sarsa_value(SCORES, VALUES, np.array([[A, D]]))
     assert td_target(np.array([4.0]), np.array([0.5]), value) == pytest.approx([4 + 0.5 * 24.8 / 13])

@@ -10,7 +10,7 @@ import pytest
 from apps.slateq.config import AuditConfig
 from apps.slateq.train_config import AgentConfig, EvaluateConfig, TrainConfig
 from lmgt_core.errors import UserError
-from lmgt_core.run_log import read_rows
+from lmgt_core.run_log import RunLog, read_rows
 
 SMALL = TrainConfig(
     policy="QL-OT-GS-N",
@@ -83,6 +83,38 @@ def test_a_killed_training_ends_with_the_same_numbers(
     train.main(replace(config, resume=True))
     assert recorded(config.out) == recorded(unjudged)
     assert [row for row in read_rows(config.out, "episodes") if row in before] == before
+
+
+@pytest.mark.parametrize("users", [16, 1000])
+def test_progress_ends_at_its_total(users: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from apps.slateq.trainer import Trainer
+
+    def serves(self: Trainer) -> None:
+        self.steps += self.config.users
+
+    for name, instead in (("_step", serves), ("_evaluate", lambda *_: None), ("_save", lambda *_: None)):
+        monkeypatch.setattr(Trainer, name, instead)
+    monkeypatch.setattr("apps.slateq.trainer.save_policy", lambda *_: None)
+    ticks: list[int] = []
+    with RunLog.create(tmp_path / "run", {}) as log:
+        Trainer(replace(SMALL, users=users), 0, None, tmp_path / "run").train(log, ticks.append)
+    assert sum(ticks) == SMALL.steps
+
+
+def test_of_what_absl_says_only_the_harmless_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    from absl import logging as absl_logging
+
+    from apps.slateq.tensorflow_setup import one_deterministic_thread
+
+    one_deterministic_thread()
+    logger = absl_logging.get_absl_logger()
+    logger.addHandler(caplog.handler)
+    try:
+        logger.warning("`0/reward` is not a valid tf.function parameter name. Sanitizing to `arg_0_reward`.")
+        logger.warning("out of memory")
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert {record.getMessage() for record in caplog.records} == {"out of memory"}
 
 
 def test_fixed_policies_are_compared_on_the_same_users(unjudged: Path, tmp_path: Path) -> None:
