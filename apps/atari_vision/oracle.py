@@ -59,6 +59,7 @@ def main(episodes: int = 3, hands: int = 100, decisions: int = 1000) -> None:
             returns = [played_return(world, policy, rng, seed, decisions) for seed in range(number)]
             row |= {policy: float(np.mean(returns)), f"{policy}_ci95": bootstrap_ci(returns, "mean")}
         rows.append(row)
+        print(f"{world.name}: expert {row['expert']:.2f}, random {row['random']:.2f}", flush=True)
     print_table(rows, title=f"mean return of at most {decisions} decisions")
 
 
