@@ -10,6 +10,8 @@ import numpy as np
 from apps.atari_vision.config import CompareConfig, TrainConfig
 from apps.atari_vision.train import main as train
 from apps.atari_vision.train import returns_of
+from apps.atari_vision.train_settings import sb3_settings
+from apps.atari_vision.worlds import world
 from lmgt_core.run_log import RunLog
 
 BASELINE = "no judge"
@@ -59,12 +61,15 @@ def learned_policy(config: CompareConfig) -> Callable[[Any], int] | None:
     """The first seed that was trained without a judge, as view -> action; None where there is none to load."""
     if not config.train_steps or config.agent not in ("dqn", "ppo"):
         return None
-    from apps.atari_vision.train_learners import load_policy
+    from apps.atari_vision.train_learners import load_policy, make_learner
 
+    made = world(config.env)
+    settings = sb3_settings(config.agent, made.game, config.train_steps, config.set)
+    learner = make_learner(made, config.agent, settings | {"n_envs": 1}, 0, None, None, "cpu")
     with RunLog.open(run_of(config, BASELINE)) as log:
         content = log.load_checkpoint(config.seeds[0])
     assert content is not None  # a finished seed has saved its agent
-    policy = load_policy(content, config.agent)
+    policy = load_policy(content, learner)
     return lambda view: int(policy(np.asarray(view)[None])[0])
 
 
