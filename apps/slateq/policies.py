@@ -42,7 +42,7 @@ def learned_policy(name: str) -> LearnedPolicy:
     if base == "tabular":
         return LearnedPolicy(name, "table", "top-k", "top-k", valued)
     if base not in LEARNED:
-        raise UserError(f"{name}: no such learned policy; choose one of {', '.join(learned_names())}")
+        raise UserError(f"--policy {name}: no such learned policy; choose one of {', '.join(learned_names())}")
     parts = base.split("-")
     serve = LETTERS[parts[-1][0]]
     if parts[0] == "SARSA":
