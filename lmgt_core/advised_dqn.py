@@ -6,7 +6,7 @@ that learn their advice get a second network, trained on shifts alone, which beg
 nothing. torch is imported when a learner is made.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -62,19 +62,19 @@ class AdvisedDqn:
     ) -> None:
         """Trains for `steps` decisions; `tick` is called after each with their number so far."""
         observation, _ = env.reset(seed=seed)
-        advice = self._given_advice(observation)
+        advice = self._given_advice([observation])[0]
         for t in range(steps):
             action = self._explore(observation, advice, t, steps)
             shift = self._shift(observation, action)
             following, reward, terminated, truncated, _ = env.step(action)
-            following_advice = np.zeros_like(advice) if terminated else self._given_advice(following)
+            following_advice = np.zeros_like(advice) if terminated else self._given_advice([following])[0]
             discount = 0.0 if terminated else self.config.discount
             row = (observation, action, float(reward), shift, following, discount, advice, following_advice)
             self.memory.add(*row)
             observation, advice = following, following_advice
             if terminated or truncated:
                 observation, _ = env.reset()
-                advice = self._given_advice(observation)
+                advice = self._given_advice([observation])[0]
             if t + 1 >= self.config.warm_up and t % self.config.update_every == 0:
                 self._update(t)
             if t % self.config.target_every == 0:
@@ -88,7 +88,7 @@ class AdvisedDqn:
 
         def act(observations: Floats32) -> NDArray[np.int64]:
             rows = np.asarray(observations, dtype=np.float32)
-            given = np.stack([self._given_advice(o) for o in rows])
+            given = self._given_advice(rows)
             return np.asarray(self._preference(rows, given, step).argmax(axis=1), dtype=np.int64)
 
         return act
@@ -108,11 +108,13 @@ class AdvisedDqn:
         row = np.asarray(observation, dtype=np.float32)[None]
         return int(self._preference(row, advice[None], step)[0].argmax())
 
-    def _given_advice(self, observation: Any) -> Floats32:
-        """[action] the judgments of every action, for the rule that needs them; else zeros."""
+    def _given_advice(self, observations: Sequence[Any] | Floats32) -> Floats32:
+        """[batch, action] the judgments of every action, for the rule that needs them; else zeros."""
+        size = (len(observations), self.actions)
         if self.agent is None or self.agent.learns_advice or self.shifter is None:
-            return np.zeros(self.actions, dtype=np.float32)
-        return self.shifter([observation] * self.actions, list(range(self.actions))).delta
+            return np.zeros(size, dtype=np.float32)
+        every = list(range(self.actions)) * len(observations)
+        return self.shifter([o for o in observations for _ in range(self.actions)], every).delta.reshape(size)
 
     def _shift(self, observation: Any, action: int) -> float:
         """The chosen action's shift, for the rules that need no more."""

@@ -30,16 +30,20 @@ def numbers(describer: BinnedDescriber, facts: Facts) -> dict[str, float]:
     return {q.name: q.centre(facts[q.name]) for q in (*describer.quantities, describer.action)}
 
 
-def cartpole(facts: Facts) -> Verdict:
-    """Push to the side that the pole leans or is about to lean to, and a little towards the middle's far side.
+def cartpole_lean(facts: Facts) -> float:
+    """How far the pole leans or is about to lean to the right, in degrees, counting how the cart stands.
 
     A sign rule with the signs of the linear-quadratic regulator: angle + 0.2 s * angular velocity, in degrees, plus
     half a degree for each metre and metre per second of the cart (pushing outwards first tips the pole inwards).
     """
     n = numbers(CARTPOLE, facts)
-    lean = n["angle"] + 0.2 * n["angular velocity"] + 0.5 * n["position"] + 0.5 * n["velocity"]
-    side = 1.0 if lean > 0 else 0.0
-    return Verdict.GOOD if n[ACTION] == side else Verdict.BAD
+    return n["angle"] + 0.2 * n["angular velocity"] + 0.5 * n["position"] + 0.5 * n["velocity"]
+
+
+def cartpole(facts: Facts) -> Verdict:
+    """Push to the side that the pole leans or is about to lean to, and a little towards the middle's far side."""
+    side = 1.0 if cartpole_lean(facts) > 0 else 0.0
+    return Verdict.GOOD if CARTPOLE.action.centre(facts[ACTION]) == side else Verdict.BAD
 
 
 def pendulum_torque(angle: float, velocity: float) -> float:
