@@ -29,6 +29,12 @@ class DqnConfig:
     discount: float = 0.99
     hidden: int = 64
     learning_rate: float = 1e-3
+    learning_rate_left: float = 1.0
+    """Share of it that is left at the end of training, falling linearly: 1 keeps it, 0 lets values settle.
+
+    At a constant rate values that have settled go astray now and then (Adam's steps grow when gradients have long been
+    small), by more where targets are large, as under look-ahead advice.
+    """
     batch_size: int = 64
     warm_up: int = 200
     """Decisions before the first update."""
@@ -76,6 +82,7 @@ class AdvisedDqn:
                 observation, _ = env.reset()
                 advice = self._given_advice([observation])[0]
             if t + 1 >= self.config.warm_up and t % self.config.update_every == 0:
+                self._slow_down(t / steps)
                 self._update(t)
             if t % self.config.target_every == 0:
                 self.q.copy_to_target()
@@ -121,6 +128,12 @@ class AdvisedDqn:
         if self.shifter is None or (self.agent is not None and not self.agent.learns_advice):
             return 0.0
         return float(self.shifter([observation], [action]).delta[0])
+
+    def _slow_down(self, progress: float) -> None:
+        """Sets the learning rate of both critics for this share of the training."""
+        rate = self.config.learning_rate * (1.0 - (1.0 - self.config.learning_rate_left) * progress)
+        for critic in filter(None, (self.q, self.critic)):
+            critic.optimiser.param_groups[0]["lr"] = rate
 
     def _update(self, step: int) -> None:
         """One gradient step of each critic."""
