@@ -160,7 +160,7 @@ class R2D2Agent:
         seen, told = self._tensor(batch.observation), self._tensor(batch.inputs)
         state = (self._tensor(batch.hidden), self._tensor(batch.cell))
         split = self.config.burn_in
-        if split and self.config.memory:
+        if split and self.config.memory and batch.burned.any():
             with torch.no_grad():
                 warm = network(seen[:, :split], told[:, :split], state)[1]
             burned = self._tensor(batch.burned)[:, None]
