@@ -10,6 +10,7 @@ from apps.atari_vision.compare_returns import BASELINE, learned_policy, return_r
 from apps.atari_vision.config import CaptionerTrainConfig, CompareConfig
 from apps.atari_vision.describe import FrameDescriber, captions_of
 from apps.atari_vision.frames import Frames, collect
+from apps.atari_vision.judging import Judging
 from apps.atari_vision.oracle import make_expert
 from apps.atari_vision.train import check as check_training
 from apps.atari_vision.worlds import World, world
@@ -25,7 +26,7 @@ from lmgt_core.compare.uncaptioned import CaptionedOnly
 from lmgt_core.errors import UserError
 from lmgt_core.files import write_atomic
 from lmgt_core.judge import Judge, JudgeKind
-from lmgt_core.prompt import Prompt
+from lmgt_core.prompt import Prompt, RememberedTemplate
 from lmgt_core.registry import JudgeContext, make_judge
 from lmgt_core.tables import print_table, write_rows
 
@@ -39,7 +40,8 @@ class Comparison:
         self.memory = FrameMemory()
         self.template = self.world.template()
         self.captions = config.captions or config.out / "captions.sqlite"
-        self.caches: dict[str, CaptionCache] = {}  # by arm
+        self.captioners: dict[str, Captioner] = {}  # by arm
+        self.caches: dict[str, CaptionCache] = {}
         self.taught = self._remembered(collect(self.world, config.train_frames, config.seed + 1))
         self.asked = self.taught  # until `ask_about` is told who plays
         expert = make_expert(self.world, self.memory)
@@ -78,7 +80,8 @@ class Comparison:
         """The arm that judges captions of `spec`; missing where its captioner cannot be made."""
         name = f"caption:{spec}"
         try:
-            captioner = self._captioner(spec)
+            self.captioners[name] = self._captioner(spec)
+            captioner = self._cached(name, self.captioners[name])
         except CaptionerError as error:
             return Arm(name, CAPTION, missing=str(error))
         describe = FrameDescriber(self.world, captioner, self.memory)
@@ -97,6 +100,15 @@ class Comparison:
         about = f"{spec}{what}, judged by {self.config.text_judge}"
         judge = CaptionedOnly(self.text_judge)
         return Arm(name, CAPTION, about, judge=judge, read=read, render=render, reasons=reasons)
+
+    def judging(self, arm: Arm) -> Judging:
+        """The arm's judge and captioner as a training wants them."""
+        config = training(self.config, arm.name, "none", "none")
+        judge = self.text_judge if arm.kind == CAPTION else arm.judge
+        captioner = self.captioners.get(arm.name)
+        files = (config.out / "judgments.sqlite", self.captions)
+        template = RememberedTemplate(self.template)
+        return Judging(self.world, config, template, judge, captioner, self.memory, {}, *files)
 
     def from_file(self, arm: str) -> str:
         """How many of an arm's captions were in the file already, for its `about`; "" where none."""
@@ -130,10 +142,13 @@ class Comparison:
             "ocr": lambda: OcrCaptioner(know.regions, know.compose, name),
             "objects": lambda: MemoryCaptioner(self.memory, lambda m: self.world.phrasing.words(know.facts(m)), name),
         }
-        captioner = make_captioner(spec, CaptionerContext(name, self.world.question, make))
+        return make_captioner(spec, CaptionerContext(name, self.world.question, make))
+
+    def _cached(self, arm: str, captioner: Captioner) -> Captioner:
+        """The captioner behind the file of captions; a privileged one as it is."""
         if captioner.privileged:
             return captioner
-        self.caches[f"caption:{spec}"] = cache = CaptionCache(captioner, self.captions)
+        self.caches[arm] = cache = CaptionCache(captioner, self.captions)
         return cache
 
     def _judge(self, spec: str) -> Judge:
@@ -193,7 +208,7 @@ def main(config: CompareConfig) -> list[dict[str, Any]]:
         heard.append(answer(arm, shown, comparison.reader))
         if config.train_steps:
             judge, captioner = (config.text_judge, spec) if arm.kind == CAPTION else (spec, "none")
-            returns[arm.name] = trained_returns(config, arm.name, judge, captioner)
+            returns[arm.name] = trained_returns(config, arm.name, judge, captioner, comparison.judging(arm))
         measured = measure(heard[-1], shown, np.random.default_rng(config.seed))
         rows.append(row(arm.name, len(shown), heard[-1], measured, returns.get(arm.name, [])))
         rows[-1]["about"] = f"{rows[-1]['about']}{comparison.from_file(arm.name)}"

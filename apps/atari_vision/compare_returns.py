@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from apps.atari_vision.config import CompareConfig, TrainConfig
+from apps.atari_vision.judging import Judging
 from apps.atari_vision.train import main as train
 from apps.atari_vision.train import returns_of
 from apps.atari_vision.train_settings import sb3_settings
@@ -51,9 +52,14 @@ def run_of(config: CompareConfig, arm: str) -> Path:
     return config.out / "runs" / re.sub(r"[^\w.-]+", "-", arm)
 
 
-def trained_returns(config: CompareConfig, arm: str, judge: str, captioner: str) -> list[float]:
-    """Trains every seed with the arm's judgments; the mean unshifted return of each one's last evaluation."""
-    train(training(config, arm, judge, captioner))
+def trained_returns(
+    config: CompareConfig, arm: str, judge: str, captioner: str, judging: Judging | None = None
+) -> list[float]:
+    """Trains every seed with the arm's judgments; the mean unshifted return of each one's last evaluation.
+
+    `judging` holds the arm's own judge and captioner, so that no model is loaded twice.
+    """
+    train(training(config, arm, judge, captioner), judging)
     return returns_of(run_of(config, arm), config.seeds)
 
 

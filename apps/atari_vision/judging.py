@@ -200,7 +200,7 @@ def probe_set(judging: Judging) -> list[Probe]:
     for i in used:
         judging.memory.remember(found.images[i], found.memories[i])
     describe, reader = FrameDescriber(judging.world, None, judging.memory), judging.reader()
-    said = {} if reader is None else dict(zip(used, captions_of(reader, found.images[used]), strict=True))
+    said = {} if reader is None else dict(zip(used, captions_of(reader, list(found.images[used])), strict=True))
     probes = []
     for i, action, label in questions:
         told = describe.of_frame(found.images[i], action) if not said else describe.of_caption(said[i], action)

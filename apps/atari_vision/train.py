@@ -31,15 +31,19 @@ Tick = Callable[[int], None]
 os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 2) // 2, 1)))  # beside the worlds' processes
 
 
-def main(config: TrainConfig) -> dict[str, Any]:
-    """Trains and returns the summary that is also in the run directory's summary.json."""
+def main(config: TrainConfig, judging: Judging | None = None) -> dict[str, Any]:
+    """Trains and returns the summary that is also in the run directory's summary.json.
+
+    `judging` is what the config names, where a caller has made it already: large models are loaded once.
+    """
     made = check(config)
-    judging = named(config)
+    judging = judging or named(config)
     log = RunLog.create(config.out, resolved(config, judging), config.resume)
     judging = audited(judging)
     print(headline(config.judge, judging), flush=True)
     with progress("decisions", config.steps * len(config.seeds)) as bar:
-        work = partial(train_seed, config, judging.audit)
+        here = judging if config.workers == 1 or len(config.seeds) == 1 else None  # other processes make their own
+        work = partial(train_seed, config, judging.audit, judging=here)
         for seed, result in in_processes(work, config.seeds, config.workers, bar.advance):
             log.finish_seed(seed, result)
     summary = summarise_run(config, judging, [r for s in config.seeds if (r := log.seed_result(s)) is not None])
@@ -98,13 +102,15 @@ def resolved(config: TrainConfig, judging: Judging) -> dict[str, Any]:
     return {"app": "atari", "settings": settings, **about, **provenance()}
 
 
-def train_seed(config: TrainConfig, audit: dict[str, Any], seed: int, tick: Tick) -> dict[str, Any]:
+def train_seed(
+    config: TrainConfig, audit: dict[str, Any], seed: int, tick: Tick, judging: Judging | None = None
+) -> dict[str, Any]:
     """Trains one seed: its last evaluation, the judge's counts, and how long it took."""
     with RunLog.open(config.out) as log:
         if (finished := log.seed_result(seed)) is not None:
             tick(config.steps)
             return finished
-        judging = audited(named(config), audit)
+        judging = audited(judging or named(config), audit)
         begun = time.perf_counter()
         shifter = judging.make_shifter(config.steps) if judging.judge is not None else None
         learn = _learn_sb3 if config.agent in SB3 else _learn_recurrent

@@ -105,9 +105,10 @@ def _one_episode_each(
     observations, _ = envs.reset(seed=seed)
     returns, lengths = np.zeros(envs.num_envs), np.zeros(envs.num_envs)
     running = np.ones(envs.num_envs, dtype=bool)
+    choices: Any = envs.single_action_space
     while True:
         wild = rng.random(envs.num_envs) < epsilon
-        actions = np.where(wild, rng.integers(envs.single_action_space.n, size=envs.num_envs), policy(observations))
+        actions = np.where(wild, rng.integers(choices.n, size=envs.num_envs), policy(observations))
         observations, rewards, terminated, truncated, _ = envs.step(actions)
         returns += np.where(running, rewards, 0.0)
         lengths += running

@@ -52,7 +52,7 @@ class LearnerEnvs(VecEnv):
 
     def reset(self) -> Any:
         """The first observations; seeded by a `seed` before."""
-        seeds = None if all(s is None for s in self._seeds) else list(self._seeds)
+        seeds: Any = None if all(s is None for s in self._seeds) else list(self._seeds)
         observations, _ = self.envs.reset(seed=seeds)
         self._reset_seeds()
         return self._view(observations)
