@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -40,13 +41,13 @@ def main(config: CompareConfig) -> list[Row]:
     asked, taught = load_many(config.episodes, config.select), load_many(config.episodes, config.train_select)
     check_episodes(config, asked, taught)
     arms = Arms(config, asked, taught, direct)
-    made = [*map(arms.caption_arm, captions), *map(arms.direct_arm, direct)]
     shown = shown_of(arms.views)
+    made = ((arms.caption_arm, spec) for spec in captions), ((arms.direct_arm, spec) for spec in direct)
+    heard = [hear(make(spec), shown, arms) for make, spec in chain(*made)]  # one after another: models are large
     arms.close()
-    heard = {arm.name: hear(arm, shown, arms) for arm in made if not arm.missing}
-    rows = [arm_row(config, arm, heard.get(arm.name), shown) for arm in made] + [baseline(shown)]
-    answers = [one.answers for one in heard.values()]
-    write(config, arms, shown, answers, [arm for arm in made if arm.missing], rows)
+    rows = [arm_row(config, one, shown) for one in heard] + [baseline(shown)]
+    answers = [one.answers for one in heard if one.answers is not None]
+    write(config, arms, shown, answers, [one.arm for one in heard if one.answers is None], rows)
     report(config, rows, answers)
     return rows
 
@@ -96,31 +97,37 @@ def shown_of(views: Sequence[View]) -> list[Shown]:
 
 @dataclass(frozen=True)
 class Heard:
-    """What an arm answered, and how right its captions are (None for an arm that sees the frame)."""
+    """An arm without its model, what it answered (None: missing), how right its captions are (None: sees the frame)."""
 
-    answers: Answers
-    captions: Correctness | None
+    arm: Arm
+    answers: Answers | None = None
+    captions: Correctness | None = None
 
 
 def hear(arm: Arm, shown: Sequence[Shown], arms: Arms) -> Heard:
     """Lets `arm` answer; captions are compared by what they name, not by their wording."""
+    if arm.missing:
+        return Heard(arm)
     answers = answer(arm, shown, arms.ideal)
+    idle = replace(arm, judge=None, read=None, render=None)
+    answers = replace(answers, arm=idle, memory_mb=answers.memory_mb + arms.grown[arm.name])
     if not answers.captions:
-        return Heard(answers, None)
+        return Heard(idle, answers)
     # The words about the hand are ours, and no caption's merit.
     bare = [said.removesuffix(view.hand) for said, view in zip(answers.captions, arms.views, strict=True)]
     right = correctness([arms.words.read(said) for said in bare], [view.seen for view in arms.views])
-    return Heard(replace(answers, exact=np.array(right.exact)), right)
+    return Heard(idle, replace(answers, exact=np.array(right.exact)), right)
 
 
-def arm_row(config: CompareConfig, arm: Arm, heard: Heard | None, shown: Sequence[Shown]) -> Row:
+def arm_row(config: CompareConfig, heard: Heard, shown: Sequence[Shown]) -> Row:
     """The line of one arm; one that is missing says what it needs."""
-    extra: Row = {"privileged": arm.name.startswith(f"caption:{OBJECTS}"), "simulator": config.simulator}
-    if heard is None:
-        return row(arm.name, 0, None, None, [], arm.missing) | extra
+    name = heard.arm.name
+    extra: Row = {"privileged": name.startswith(f"caption:{OBJECTS}"), "simulator": config.simulator}
+    if heard.answers is None:
+        return row(name, 0, None, None, [], heard.arm.missing) | extra
     measured = measure(heard.answers, shown, np.random.default_rng(config.seed))
     named = heard.captions.columns() if heard.captions is not None else {}
-    return row(arm.name, len(shown), heard.answers, measured, []) | extra | named
+    return row(name, len(shown), heard.answers, measured, []) | extra | named
 
 
 def baseline(shown: Sequence[Shown]) -> Row:

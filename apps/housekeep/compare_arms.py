@@ -1,6 +1,7 @@
 """The arms of a comparison on Housekeep's frames: captions that a text judge reads, and judges that see the frame."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from apps.housekeep.judging import PROMPTS
 from apps.housekeep.simulator.factory import make_simulator
 from captioners.captioner import Caption, Captioner, CaptionerError, CaptionFailure, Image
 from captioners.registry import CaptionerContext, make_captioner, parse_captioner
-from lmgt_core.compare.arms import CAPTION, DIRECT, Arm
+from lmgt_core.compare.arms import CAPTION, DIRECT, Arm, peak_mb
 from lmgt_core.compare.uncaptioned import UNCAPTIONED, CaptionedOnly
 from lmgt_core.description import Description
 from lmgt_core.errors import UserError
@@ -60,7 +61,8 @@ class SaidOnly:
 class Arms:
     """Makes the arms for the views of some episodes; what has to learn first learns from those of others.
 
-    `files` are what was trained: name -> writer to a path, for whoever knows that the command will succeed.
+    `files` are what was trained: name -> writer to a path, for whoever knows that the command will succeed. `grown` are
+    the MB by which the process's peak grew while an arm's model was loaded or trained.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Arms:
     ) -> None:
         self.config = config
         self.files: dict[str, Callable[[Path], None]] = {}
+        self.grown: dict[str, float] = {}
         self._taught_episodes = taught
         self.words = HomeWords([*asked, *taught])
         self.template = PromptTemplate.load(PROMPTS / "zero-shot.txt")
@@ -89,6 +92,15 @@ class Arms:
         rng, known = np.random.default_rng(self.config.seed + 1), {view.digest for view in self.views}
         return collect(self._simulator, self._taught_episodes, self.config.train_frames, rng, known)
 
+    @contextmanager
+    def _weighed(self, arm: str) -> Iterator[None]:
+        """Counts for `arm` by how much the process's peak grows meanwhile."""
+        before = peak_mb()
+        try:
+            yield
+        finally:
+            self.grown[arm] = self.grown.get(arm, 0.0) + peak_mb() - before
+
     def judge(self, spec: str, flag: str) -> Judge:
         """The judge called `spec`; UserError for `none`, and for what cannot be had."""
         judge = make_judge(spec, self.context)
@@ -100,7 +112,8 @@ class Arms:
         """The arm that judges captions of `spec`; missing where its captioner cannot be made."""
         name = f"caption:{spec}"
         try:
-            speak, what = self._speaker(spec)
+            with self._weighed(name):
+                speak, what = self._speaker(spec)
         except CaptionerError as error:
             return Arm(name, CAPTION, missing=str(error))
         said: list[Caption] = []
@@ -122,7 +135,8 @@ class Arms:
         name, seer = f"direct:{spec}", self._seers[spec]
         if isinstance(seer, UserError):
             return Arm(name, DIRECT, missing=str(seer))
-        judge = seer or self._distilled()
+        with self._weighed(name):
+            judge = seer or self._distilled()
 
         def render(picture: int, caption: str, action: int) -> Prompt:
             return self.pictured(self.views[picture], action)
@@ -186,7 +200,8 @@ class Arms:
         if spec == DISTILLED:
             return None
         try:
-            judge = load_frame_judge(Path(file)) if _is(spec, DISTILLED) else self.judge(spec, "--direct")
+            with self._weighed(f"direct:{spec}"):
+                judge = load_frame_judge(Path(file)) if _is(spec, DISTILLED) else self.judge(spec, "--direct")
         except UserError as error:
             return error
         if not (judge.kind in SEEING or _is(spec, DISTILLED) or _is(spec, "openai")):

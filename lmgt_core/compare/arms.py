@@ -69,7 +69,7 @@ class Answers:
 def answer(arm: Arm, shown: Sequence[Shown], ideal: Judge | None = None) -> Answers:
     """Lets `arm` answer; `ideal` judges its captions once more, as a reader that makes no mistakes."""
     assert arm.judge is not None and arm.render is not None
-    peak, start = _peak(), time.perf_counter()
+    peak, start = peak_mb(), time.perf_counter()
     captions = arm.read([s.image for s in shown]) if arm.read else []
     captioning = time.perf_counter() - start
     prompts = [
@@ -91,7 +91,7 @@ def answer(arm: Arm, shown: Sequence[Shown], ideal: Judge | None = None) -> Answ
         captioning / max(len(shown), 1),
         max(judging, sum(j.cost.seconds for j in judgments if j.cached)) / asked,
         sum(j.cost.prompt_tokens + j.cost.reply_tokens for j in judgments) / asked,
-        max(0.0, _peak() - peak),
+        max(0.0, peak_mb() - peak),
     )
 
 
@@ -103,6 +103,6 @@ def _rows(judgments: Sequence[Judgment], shown: Sequence[Shown]) -> tuple[tuple[
     return tuple(rows)
 
 
-def _peak() -> float:
+def peak_mb() -> float:
     """The most memory that this process has held so far, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

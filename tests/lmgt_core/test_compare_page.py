@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Picture
 
@@ -167,6 +167,7 @@ def test_a_judgment_in_words(judgment: Judgment, words: str) -> None:
     assert said(judgment) == words
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(1, 300), st.integers(1, 300))
 def test_pictures_are_whole_when_small_and_shrunk_in_proportion_when_large(height: int, width: int) -> None:
     image = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)

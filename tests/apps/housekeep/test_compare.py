@@ -133,4 +133,5 @@ def test_a_tiny_llava_captions_and_judges_frames(tmp_path: Path) -> None:
     assert not caption["missing"] and not direct["missing"] and not caption["privileged"]
     assert caption["caption_exact"] == 0.0 and caption["answered"] == caption["judgment_accuracy"] == 0.0
     assert direct["about"] == "vision-language model" and direct["tokens_per_judgment"] > 0
+    assert caption["memory_mb"] + direct["memory_mb"] > 0 and caption["seconds_per_judgment"] > 0
     assert "the caption" in (out / "report.html").read_text()

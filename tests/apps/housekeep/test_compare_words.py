@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.housekeep.compare_words import HomeWords, InView, Mentions, correctness
@@ -110,6 +110,7 @@ def test_nothing_said_of_nothing_is_exact_and_has_no_shares() -> None:
     assert found.exact == (True,) and set(found.columns().values()) == {None}
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_can_be_read(text: str) -> None:
     said = WORDS.read(text)
@@ -117,6 +118,7 @@ def test_any_text_can_be_read(text: str) -> None:
     assert {where for where, _ in said.on.values()} <= said.furniture
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["mug", "wine glass", "table", "coffee table", "kitchen", "on the", "with a", "in the",
                                  ".", ",", "and"]), max_size=14))  # fmt: skip
 def test_places_are_furniture_that_is_named(parts: list[str]) -> None:
