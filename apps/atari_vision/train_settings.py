@@ -76,16 +76,22 @@ def sb3_settings(agent: str, game: bool, steps: int, changes: Sequence[str]) -> 
     What begins late begins at half of a small budget, and rollouts leave room for at least UPDATES updates; what
     `changes` name stays as it is told.
     """
-    settings = dict(SB3[agent, game])
-    told = {name: _number(agent, name, text, settings) for name, text in _pairs(changes).items()}
+    preset = SB3[agent, game]
+    told = {name: _number(agent, name, text, preset) for name, text in _pairs(changes).items()}
+    settings = dict(preset) | told
+
+    def cap(name: str, most: int, least: int = 1) -> None:
+        if name not in told:
+            settings[name] = max(least, min(settings[name], most))
+
     if agent == "dqn":
-        settings["learning_starts"] = min(settings["learning_starts"], steps // 2)
-        settings["buffer_size"] = min(settings["buffer_size"], steps)
+        cap("learning_starts", steps // 2)
+        cap("buffer_size", steps)
     else:
-        settings["n_envs"] = max(1, min(settings["n_envs"], steps // UPDATES // 2))
-        settings["n_steps"] = max(2, min(settings["n_steps"], steps // UPDATES // settings["n_envs"]))
-        settings["batch_size"] = max(2, min(settings["batch_size"], settings["n_envs"] * settings["n_steps"]))
-    return settings | told
+        cap("n_envs", steps // UPDATES // 2)
+        cap("n_steps", steps // UPDATES // settings["n_envs"], least=2)
+        cap("batch_size", settings["n_envs"] * settings["n_steps"], least=2)
+    return settings
 
 
 def recurrent_config(agent: str, game: bool, steps: int, changes: Sequence[str]) -> "R2D2Config":
