@@ -7,7 +7,8 @@ Memory (T-maze, CartPole without velocities): R2D2 against the same agent with a
 A run is evaluated ten times, on greedy play of new episodes; `return` is that of the last evaluation, `solved` counts
 the seeds whose last evaluation reaches the task's threshold, `stayed` is the share of evaluations after a run's first
 solving one that solve too. Exploration (a locked chain, a maze): the cells that any actor has entered in the same
-number of decisions, NGU against R2D2, neither of which is told how many there are.
+number of decisions, NGU against R2D2, neither of which is told how many there are; on the chain also LMGT + R2D2, whose
+reward is shifted by an expert that knows the chain's key (privileged: what a perfect judge would be worth).
 
 Seeds below 100 are for reporting: no hyper-parameter was chosen on them. Finished runs are kept in --json, and one that
 is repeated with the same file goes on after them.
@@ -18,7 +19,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,13 @@ from apps.atari_vision.ngu import config as ngu
 from apps.atari_vision.ngu.run import make_trainer
 from apps.atari_vision.r2d2.config import SMALL, R2D2Config, without_memory
 from apps.atari_vision.r2d2.run import Schedule, Trainer, Worlds
+from lmgt_core.description import Description
 from lmgt_core.errors import UserError
+from lmgt_core.judges.oracle import OracleJudge
+from lmgt_core.judgment import Verdict
+from lmgt_core.prompt import Prompt, PromptTemplate
+from lmgt_core.shift import Raw
+from lmgt_core.shifter import RewardShifter
 from lmgt_core.statistics import bootstrap_ci
 from lmgt_core.tables import print_table, write_rows
 
@@ -48,13 +55,17 @@ class Task:
     solved: float = 0.0  # the mean return from which on the task counts as solved
 
 
-EXPLORERS: dict[str, R2D2Config] = {"NGU": ngu.SMALL, "R2D2": SMALL}
+SHIFTED = "LMGT + R2D2 (expert, privileged)"
+SCALE = 0.1  # of a shift, in units of reward; the chain's end earns 1
+# Many decisions and few updates: what is counted is where the actors come to, and few of them try something new.
+EXPLORING = {"decisions_per_update": 64, "learning_rate": 1e-3}
+EXPLORERS: dict[str, R2D2Config] = {"NGU": replace(ngu.SMALL, **EXPLORING), "R2D2": replace(SMALL, **EXPLORING)}
 MEMORY = {"R2D2": SMALL, "without memory": without_memory(SMALL)}
 TASKS = {
     "t-maze": Task(TMaze, 16_000, MEMORY, episodes=100, solved=0.9),  # the best is 1, without memory 0 on average
     "cartpole": Task(lambda n: BlindCartPole(n, limit=200), 20_000, MEMORY, episodes=20, solved=195),  # CartPole-v0's
-    "chain": Task(LockedChain, 16_000, EXPLORERS),
-    "maze": Task(Maze, 16_000, EXPLORERS),
+    "chain": Task(LockedChain, 40_000, {**EXPLORERS, SHIFTED: EXPLORERS["R2D2"]}),
+    "maze": Task(Maze, 40_000, EXPLORERS),
 }
 
 
@@ -80,7 +91,7 @@ def train(name: str, agent: str, seed: int) -> Run:
     if isinstance(config, ngu.NGUConfig):
         trainer = make_trainer(task.worlds, config, schedule, seed)
     else:
-        trainer = Trainer(task.worlds, config, schedule, seed)
+        trainer = Trainer(task.worlds, config, schedule, seed, chain_expert() if agent == SHIFTED else None)
     curve: list[float] = []
     while trainer.decisions < task.decisions:
         before = trainer.decisions
@@ -89,6 +100,23 @@ def train(name: str, agent: str, seed: int) -> Run:
             curve.append(measured(trainer, task))
     trainer.close()
     return Run(name, agent, seed, trainer.decisions, curve, round(time.process_time() - begun, 1))
+
+
+def chain_expert() -> RewardShifter:
+    """Shifts by an expert that knows which action leads on."""
+    key = LockedChain(1).key
+
+    def describe(observation: Any, action: Any) -> Description:
+        cell = int(np.argmax(observation))
+        return Description(f"cell {cell}", f"{action}", facts={"cell": f"{cell}", "action": f"{action}"})
+
+    def expert(prompt: Prompt) -> Verdict:
+        leads_on = key[int(prompt.facts["cell"])] == int(prompt.facts["action"])
+        return Verdict.GOOD if leads_on else Verdict.BAD
+
+    return RewardShifter(
+        describe, PromptTemplate("", "{state} {action}"), OracleJudge(expert, "chain", "key"), Raw(SCALE)
+    )
 
 
 def measured(trainer: Trainer, task: Task) -> float:
