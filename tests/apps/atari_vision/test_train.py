@@ -88,7 +88,7 @@ class Killed(Exception):
     """Stands for a kill: nothing is tidied up after it."""
 
 
-@pytest.mark.parametrize(("agent", "at"), [("r2d2", 250), ("dqn", 250)])
+@pytest.mark.parametrize(("agent", "at"), [("r2d2", 250), pytest.param("dqn", 250, marks=pytest.mark.slow)])
 def test_a_killed_run_resumes_and_equals_an_unbroken_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agent: str, at: int
 ) -> None:
@@ -168,7 +168,7 @@ def test_a_run_goes_into_no_folder_that_holds_another(tmp_path: Path) -> None:
         ({"env": "Tetris"}, "--env Tetris: no such world"),
         ({"agent": "a3c"}, "--agent a3c: no such agent"),
         ({"judge": "judy"}, "--judge judy: no such judge"),
-        ({"judge": "smollm2"}, "reads text only and cannot see frames"),
+        ({"judge": "minilm"}, "reads text only and cannot see frames"),
         ({"judge": "distilled:no.npz"}, "no.npz: cannot be read"),
         ({"judge": "oracle", "captioner": "poet"}, "no such captioner"),
         ({"rule": "potential"}, "--rule potential"),
