@@ -1,6 +1,7 @@
 """One measurement of a judge, without any training: how right, how sure and how fast it is, and what it costs."""
 
 import time
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,12 @@ def measure(settings: Settings, seed: int) -> Result:
     }
 
 
+@cache
+def _known(reference: str, env: str, strategy: str, seed: int) -> dict[str, Judgment]:
+    """What a reference has said in this process: several judges are compared with it on the same questions."""
+    return {}
+
+
 def quality(probes: list[Probe], answers: list[Judgment]) -> dict[str, float | None]:
     """Accuracy among readable answers, AUC, Brier score, and shares of unreadable answers and of those that say good.
 
@@ -75,7 +82,8 @@ def _likeness(settings: Settings, probes: list[Probe], answers: list[Judgment], 
         return {"agreement": None, "difference": None}
     reference = make_cell_judge({**settings, "judge": settings["reference"]}, make_template(settings), seed)
     assert reference is not None  # the settings were checked
-    others = reference.judge([p.prompt for p in probes])
+    known = _known(str(settings["reference"]), str(settings["env"]), str(settings["strategy"]), seed)
+    others = Remembered(reference.judged, known).judge([p.prompt for p in probes])
     pairs = list(zip(answers, others, strict=True))
     return {
         "agreement": float(np.mean([a.verdict is b.verdict for a, b in pairs])),
