@@ -58,7 +58,7 @@ class Task:
 SHIFTED = "LMGT + R2D2 (expert, privileged)"
 SCALE = 0.1  # of a shift, in units of reward; the chain's end earns 1
 # Many decisions and few updates: what is counted is where the actors come to, and few of them try something new.
-EXPLORING = {"decisions_per_update": 64, "learning_rate": 1e-3}
+EXPLORING: dict[str, Any] = {"decisions_per_update": 64, "learning_rate": 1e-3}
 EXPLORERS: dict[str, R2D2Config] = {"NGU": replace(ngu.SMALL, **EXPLORING), "R2D2": replace(SMALL, **EXPLORING)}
 MEMORY = {"R2D2": SMALL, "without memory": without_memory(SMALL)}
 TASKS = {

@@ -1,5 +1,6 @@
 """Golden values of novelty, by hand, and NGU's learning step."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +8,14 @@ import pytest
 import torch
 
 from apps.atari_vision.memory_tasks import LockedChain
-from apps.atari_vision.ngu.config import NGUConfig
+from apps.atari_vision.ngu.config import SMALL, NGUConfig
 from apps.atari_vision.ngu.embedding import ActorEmbeddings, Embedding
 from apps.atari_vision.ngu.family import exploration_weights, member_discounts
 from apps.atari_vision.ngu.novelty import kernel_novelty
 from apps.atari_vision.ngu.rnd import RunningMoments, curiosity
 from apps.atari_vision.ngu.run import make_trainer
-from apps.atari_vision.r2d2.run import Schedule
+from apps.atari_vision.r2d2 import config as r2d2
+from apps.atari_vision.r2d2.run import Schedule, Trainer
 from lmgt_core.run_log import RunLog
 
 TINY = NGUConfig(
@@ -81,3 +83,17 @@ def test_a_resumed_ngu_ends_with_the_same_numbers(tmp_path: Path) -> None:
         ends.append(torch.cat([p.detach().flatten() for network in networks for p in network.parameters()]))
         ends.append(torch.from_numpy(trainer.agent.memory.rows))  # type: ignore[attr-defined]
     assert torch.equal(ends[0], ends[2]) and torch.equal(ends[1], ends[3])
+
+
+@pytest.mark.slow
+def test_ngu_enters_three_times_as_many_cells_of_a_locked_chain_as_r2d2() -> None:
+    schedule = Schedule(40_000, 40_000, 40_000)
+    ours, theirs = (replace(c, decisions_per_update=64, learning_rate=1e-3) for c in (SMALL, r2d2.SMALL))
+    entered = []
+    for trainer in (make_trainer(LockedChain, ours, schedule, 1), Trainer(LockedChain, theirs, schedule, 1)):
+        while trainer.decisions < schedule.steps:
+            trainer.step()
+        chain = trainer.actors.envs
+        assert isinstance(chain, LockedChain)
+        entered.append(int(chain.visited.sum()))
+    assert entered[0] >= 3 * entered[1]
