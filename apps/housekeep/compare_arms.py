@@ -28,6 +28,7 @@ from lmgt_core.files import write_atomic
 from lmgt_core.judge import Judge, JudgeKind
 from lmgt_core.judges.distilled_frames import ACTION, FrameJudge, load_frame_judge, save_frame_student
 from lmgt_core.judgment import Judgment, Verdict
+from lmgt_core.progress import progress
 from lmgt_core.prompt import Prompt, PromptTemplate
 from lmgt_core.registry import make_judge, parse_spec
 from lmgt_core.shifter import ask
@@ -80,7 +81,9 @@ class Arms:
         self.ideal = self._reader(self.judge("oracle", ""))
         self._seers = {spec: self._seer(spec) for spec in direct}  # now: what is refused has not been played for
         self._simulator = make_simulator(config, (config.size, config.size))
-        self.views = collect(self._simulator, asked, config.frames, np.random.default_rng(config.seed))
+        with progress("frames to ask about", config.frames) as bar:
+            rng = np.random.default_rng(config.seed)
+            self.views = collect(self._simulator, asked, self.words, config.frames, rng, tick=bar.advance)
 
     def close(self) -> None:
         """Ends the simulator."""
@@ -90,7 +93,9 @@ class Arms:
     def taught(self) -> list[View]:
         """Views to learn from; none of them is asked about."""
         rng, known = np.random.default_rng(self.config.seed + 1), {view.digest for view in self.views}
-        return collect(self._simulator, self._taught_episodes, self.config.train_frames, rng, known)
+        count = self.config.train_frames
+        with progress("frames to learn from", count) as bar:
+            return collect(self._simulator, self._taught_episodes, self.words, count, rng, known, bar.advance)
 
     @contextmanager
     def _weighed(self, arm: str) -> Iterator[None]:

@@ -4,7 +4,7 @@ The expert reads hidden state (where objects belong); it only decides which fram
 """
 
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 
 import numpy as np
 
@@ -58,15 +58,17 @@ class ExpertPolicy:
 def collect(
     simulator: Simulator,
     episodes: Sequence[Episode],
+    words: HomeWords,
     count: int,
     rng: np.random.Generator,
     without: Set[str] = frozenset(),
+    tick: Callable[[int], object] = lambda frames: None,
 ) -> list[View]:
     """`count` views with questions, all different and none of them in `without`; UserError where play shows fewer.
 
-    Half of them are seen with an empty hand, and ask about picks.
+    Half of them are seen with an empty hand, and ask about picks. `tick` is told of every one.
     """
-    words, found = HomeWords(episodes), dict[str, View]()
+    found: dict[str, View] = {}
     wanted = {PICK: count - count // 2, PLACE: count // 2}
     each = max(FEWEST_EACH, math.ceil(count / len(episodes)))
     for position in rng.permutation(len(episodes)).tolist():
@@ -74,6 +76,7 @@ def collect(
             if view.digest not in found and view.digest not in without and wanted[view.kind]:
                 found[view.digest] = view
                 wanted[view.kind] -= 1
+                tick(1)
         if not any(wanted.values()):
             return list(found.values())
     raise UserError(f"--frames: play of {len(episodes)} episodes showed only {len(found)} new frames; ask for fewer")

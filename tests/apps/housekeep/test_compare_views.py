@@ -84,7 +84,8 @@ def test_frames_are_different_half_of_each_kind_and_the_same_for_a_seed() -> Non
     episodes = load_many(["builtin:val"], "90:")
 
     def play(without: frozenset[str] = frozenset()) -> list[View]:
-        return collect(MujocoSimulator((48, 48)), episodes, 12, np.random.default_rng(3), without)
+        words = HomeWords(episodes)
+        return collect(MujocoSimulator((48, 48)), episodes, words, 12, np.random.default_rng(3), without)
 
     views = play()
     assert len({view.digest for view in views}) == 12
