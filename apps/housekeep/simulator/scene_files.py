@@ -44,8 +44,8 @@ class SceneFiles:
     def __post_init__(self) -> None:
         if not (self.root / "data").is_dir():
             raise UserError(
-                f"--root {self.root}: there is no folder {self.root / 'data'}; give the folder that holds the "
-                "benchmark's data/ (lmgt housekeep data --root DIR tells what belongs there)"
+                f"--root {self.root}: there is no folder {self.root / 'data'}; name a clone of the benchmark's "
+                "repository, which holds data/ (lmgt housekeep data --root DIR then tells what is missing in it)"
             )
 
     def stage(self, scene: str) -> Path | None:
