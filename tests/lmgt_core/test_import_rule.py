@@ -154,6 +154,14 @@ def test_what_light_files_import_at_once_is_light_too() -> None:
             assert not at_once & HEAVY, f"{start} imports {path}, which imports {at_once & HEAVY}"
 
 
+def test_no_test_file_imports_stable_baselines3_as_it_is_collected() -> None:
+    """It would bring TensorFlow, with another Keras than the one that SlateQ's tests in the same process need."""
+    for start in sorted((ROOT / "tests").rglob("*.py")):
+        for path in reached(start):
+            at_once = {i.module.split(".")[0] for i in imports_of(path) if i.at_import}
+            assert "stable_baselines3" not in at_once, f"{start} imports {path} at once"
+
+
 def test_no_file_has_a_name_that_says_nothing() -> None:
     assert [f for f in files() if f.name in VAGUE] == []
 

@@ -1,5 +1,8 @@
 """The same view through OpenGL (mujoco.Renderer), for machines that have it; ids and distances agree with the rays."""
 
+import os
+import sys
+from collections.abc import Mapping
 from typing import Any
 
 import mujoco
@@ -12,6 +15,20 @@ from apps.housekeep.simulator.protocol import Frame
 from lmgt_core.errors import UserError
 
 
+def lacks_display(environment: Mapping[str, str]) -> bool:
+    """Whether MuJoCo's OpenGL would open a window (MUJOCO_GL is neither egl nor osmesa) where Linux has no display."""
+    windowless = environment.get("MUJOCO_GL", "").lower().strip() in ("egl", "osmesa")
+    display = environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")
+    return sys.platform == "linux" and not windowless and not display
+
+
+def no_context(reason: str) -> UserError:
+    """What to say when there is no OpenGL."""
+    return UserError(
+        f"renderer 'opengl': no OpenGL context ({reason}); set MUJOCO_GL=egl or osmesa, or use renderer 'rays'"
+    )
+
+
 class OpenGLView:
     """Renders one apartment's model; `close` frees the OpenGL context."""
 
@@ -21,13 +38,12 @@ class OpenGLView:
         built.model.vis.headlight.ambient[:], built.model.vis.headlight.diffuse[:] = 0.5, 0.45
         self._built = built
         self._ahead = raster.rays[raster.place, 2].reshape(raster.height, raster.width)
+        if lacks_display(os.environ):  # MuJoCo would ask for a window all the same, and can abort the process then
+            raise no_context("no display: neither DISPLAY nor WAYLAND_DISPLAY is set")
         try:
             self._renderer = mujoco.Renderer(built.model, raster.height, raster.width)
         except Exception as error:  # GLFW, EGL and OSMesa each raise their own kinds
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(
-                f"renderer 'opengl': no OpenGL context ({reason}); set MUJOCO_GL=egl or osmesa, or use renderer 'rays'"
-            ) from error
+            raise no_context(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
 
     def image(self, eye: NDArray[np.float64], axes: NDArray[np.float64]) -> Frame:
         """The frame seen from `eye`; `axes` rows are right, up, forward."""

@@ -16,7 +16,6 @@ import pytest
 import torch
 
 from apps.atari_vision import judging as judging_module
-from apps.atari_vision import train_watch
 from apps.atari_vision.config import TrainConfig
 from apps.atari_vision.judging import audited, name_judging, probe_set
 from apps.atari_vision.r2d2.run import Trainer
@@ -27,6 +26,7 @@ from captioners.captioner import Caption, Images
 from lmgt_core.errors import UserError
 from lmgt_core.files import read_json
 from lmgt_core.judgment import Verdict
+from lmgt_core.quick_import import import_stable_baselines3
 from lmgt_core.run_log import RunLog
 
 TINY = ("actors=2", "processes=no", "length=6", "period=3", "burn_in=3", "hidden_size=8", "batch_size=4", "warm_up=4",
@@ -84,6 +84,14 @@ def test_returns_hold_no_shift_and_the_budget_is_kept(tmp_path: Path, agent: str
     assert "privileged" in summary["judge_kind"] and list((tmp_path / "run" / "tensorboard").glob("seed_0/*"))
 
 
+def watch() -> type:
+    """The callback that counts a learner's decisions."""
+    import_stable_baselines3()
+    from apps.atari_vision.train_watch import Watch
+
+    return Watch
+
+
 class Killed(Exception):
     """Stands for a kill: nothing is tidied up after it."""
 
@@ -94,7 +102,7 @@ def test_a_killed_run_resumes_and_equals_an_unbroken_one(
 ) -> None:
     changes: dict[str, Any] = {"judge": "noisy-oracle:0.8", "captioner": "objects", "rule": "annealed:linear:centered"}
     main(config(tmp_path / "whole", agent, **changes))
-    target, name = (Trainer, "step") if agent == "r2d2" else (train_watch.Watch, "_on_step")
+    target, name = (Trainer, "step") if agent == "r2d2" else (watch(), "_on_step")
     before = getattr(target, name)
 
     def step(self: Any, *arguments: Any) -> Any:

@@ -1,6 +1,7 @@
 """The simulator on MuJoCo, on a small home, on built-in homes and on real ones."""
 
 import math
+import sys
 from collections.abc import Callable
 
 import mujoco
@@ -9,6 +10,7 @@ import pytest
 
 from apps.housekeep.episode import Episode
 from apps.housekeep.simulator.mujoco_world import MujocoSimulator, wrapped, yaw_of
+from apps.housekeep.simulator.opengl import lacks_display
 from apps.housekeep.simulator.protocol import Action, Simulator
 from lmgt_core.errors import UserError
 from tests.apps.housekeep.homes import builtin_files, distinct_homes, real_files, sample
@@ -215,12 +217,21 @@ def test_missing_opengl_is_one_line_with_the_way_out(monkeypatch: pytest.MonkeyP
         raise RuntimeError("an OpenGL platform library has not been loaded\nsecond line")
 
     monkeypatch.setattr(mujoco, "Renderer", no_context)
+    monkeypatch.setenv("MUJOCO_GL", "egl")
     simulator = MujocoSimulator((8, 8), renderer="opengl")
     simulator.load(home())
     with pytest.raises(UserError, match="MUJOCO_GL") as caught:
         simulator.render()
     assert "\n" not in str(caught.value)
     assert simulator.visible()  # all but images works
+
+
+@pytest.mark.parametrize(
+    ("environment", "lacks"),
+    [({}, True), ({"MUJOCO_GL": "glfw"}, True), ({"MUJOCO_GL": "EGL "}, False), ({"DISPLAY": ":0"}, False)],
+)
+def test_no_window_is_asked_for_where_there_is_no_display(environment: dict[str, str], lacks: bool) -> None:
+    assert lacks_display(environment) == (lacks and sys.platform == "linux")
 
 
 @pytest.mark.filterwarnings("ignore:.*:Warning")  # GLFW warns before MuJoCo raises
