@@ -194,27 +194,27 @@ def main(config: CompareConfig) -> list[dict[str, Any]]:
     captions, direct = check(config)
     comparison = Comparison(config)
     arms = [*map(comparison.caption_arm, captions), *map(comparison.direct_arm, direct)]
-    returns = {}
-    if config.train_steps:
-        returns[BASELINE] = trained_returns(config, BASELINE, "none", "none")
+    baseline = trained_returns(config, BASELINE, "none", "none") if config.train_steps else []
     comparison.ask_about(learned_policy(config))
     shown = comparison.shown()
-    heard: list[Answers] = []
+    # All are asked before any is trained with: play shows frames that look like these with another memory behind them.
+    heard = {arm.name: answer(arm, shown, comparison.reader) for arm in arms if not arm.missing}
+    in_file = {name: comparison.from_file(name) for name in heard}
     rows = []
     for arm, spec in zip(arms, (*captions, *direct), strict=True):
         if arm.missing:
             rows.append(row(arm.name, 0, None, None, [], arm.missing))
             continue
-        heard.append(answer(arm, shown, comparison.reader))
+        answers, returns = heard[arm.name], []
         if config.train_steps:
             judge, captioner = (config.text_judge, spec) if arm.kind == CAPTION else (spec, "none")
-            returns[arm.name] = trained_returns(config, arm.name, judge, captioner, comparison.judging(arm))
-        measured = measure(heard[-1], shown, np.random.default_rng(config.seed))
-        rows.append(row(arm.name, len(shown), heard[-1], measured, returns.get(arm.name, [])))
-        rows[-1]["about"] = f"{rows[-1]['about']}{comparison.from_file(arm.name)}"
+            returns = trained_returns(config, arm.name, judge, captioner, comparison.judging(arm))
+        measured = measure(answers, shown, np.random.default_rng(config.seed))
+        rows.append(row(arm.name, len(shown), answers, measured, returns))
+        rows[-1]["about"] = f"{rows[-1]['about']}{in_file[arm.name]}"
     if config.train_steps:
-        rows.append(row(BASELINE, 0, None, None, returns[BASELINE]))
-    tell(config, shown, heard, [arm for arm in arms if arm.missing], rows)
+        rows.append(row(BASELINE, 0, None, None, baseline))
+    tell(config, shown, list(heard.values()), [arm for arm in arms if arm.missing], rows)
     return rows
 
 

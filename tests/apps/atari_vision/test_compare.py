@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from apps.atari_vision import compare
 from apps.atari_vision.compare import main, train_command
 from apps.atari_vision.config import CaptionerTrainConfig, CompareConfig
 from apps.atari_vision.frames import collect
+from apps.atari_vision.judging import Judging
 from apps.atari_vision.worlds import world
 from lmgt_core.errors import UserError
 from lmgt_core.files import read_json
@@ -32,6 +34,25 @@ def test_every_arm_has_a_row_and_a_missing_one_says_what_it_needs(tmp_path: Path
         rows["caption:trained"]["judgment_accuracy"],
         rows["direct:distilled"]["judgment_accuracy"],
     ]
+
+
+def test_what_a_training_shows_changes_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames that look alike can hide different states; the truth of a question is that of the frame asked about."""
+
+    def playing(config: CompareConfig, arm: str, judge: str, captioner: str, judging: Judging | None = None) -> list:
+        if judging is not None:
+            for digest in judging.memory._held:
+                judging.memory._held[digest] = (20, 10, False)
+        return [0.0]
+
+    monkeypatch.setattr(compare, "trained_returns", playing)
+    monkeypatch.setattr(compare, "learned_policy", lambda config: None)
+    rows = main(
+        CompareConfig(
+            frames=20, train_frames=30, caption="ocr,objects", direct="oracle", train_steps=9, out=tmp_path / "out"
+        )
+    )
+    assert [r["judgment_accuracy"] for r in rows[:3]] == [1.0, 1.0, 1.0]
 
 
 def test_frames_are_different_and_none_is_on_both_sides() -> None:
