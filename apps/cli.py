@@ -254,6 +254,13 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
+def way_on(arguments: Sequence[str]) -> str:
+    """How to go on with an interrupted command: with --resume where it has one, else by giving it again."""
+    flag = "--resume" if hasattr(load(find(arguments).config), "resume") else ""
+    again = shlex.join([*arguments, *([flag] if flag and flag not in arguments else [])])
+    return f"{'continue' if flag else 'start it again'} with: lmgt {again}"
+
+
 def main() -> None:
     """Entry point: ends with 0, 2 for a user's mistake (one line), 130 when interrupted."""
     try:
@@ -265,7 +272,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except KeyboardInterrupt:
-        print(f"lmgt: interrupted; continue with: lmgt {shlex.join(sys.argv[1:])} --resume", file=sys.stderr)
+        print(f"lmgt: interrupted; {way_on(sys.argv[1:])}", file=sys.stderr)
         code = 130
     sys.exit(code)
 

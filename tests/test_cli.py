@@ -1,11 +1,12 @@
 """The command line: quick to explain itself, and one clear line for a mistake."""
 
+import shlex
 import subprocess
 import sys
 
 import pytest
 
-from apps.cli import COMMANDS, load, run
+from apps.cli import COMMANDS, load, run, way_on
 from lmgt_core.errors import UserError
 
 HEAVY = ("torch", "tensorflow", "transformers", "mujoco", "matplotlib", "scipy", "stable_baselines3")
@@ -35,6 +36,18 @@ def test_every_command_explains_itself(command, capsys: pytest.CaptureFixture[st
         run([*command.words, "--help"])
     assert ended.value.code == 0
     assert "lmgt " + " ".join(command.words) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("control train --out 'a b'", "continue with: lmgt control train --out 'a b' --resume"),
+        ("control train --resume", "continue with: lmgt control train --resume"),
+        ("study weight", "start it again with: lmgt study weight"),
+    ],
+)
+def test_who_interrupts_a_command_is_told_how_to_go_on(arguments: str, said: str) -> None:
+    assert way_on(shlex.split(arguments)) == said
 
 
 def test_an_unknown_command_names_the_ones_there_are() -> None:

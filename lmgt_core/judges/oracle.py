@@ -51,7 +51,7 @@ class NoisyOracleJudge:
     Which questions it gets wrong is decided by seed and content, so repeating a question repeats the answer, and a
     judge of higher accuracy under the same seed gets right whatever one of lower accuracy does. A wrong answer to a
     good or bad action is the opposite (such questions offer those two); to a neutral one, good or bad by lot.
-    Its probability for its verdict is `accuracy`.
+    Its probability for its verdict is `accuracy`; below .5 it is as sure of its wrong answers, with 1 - `accuracy`.
     """
 
     kind = JudgeKind.ORACLE
@@ -72,7 +72,8 @@ class NoisyOracleJudge:
         if isinstance(truth, Judgment):
             return truth
         luck, side = content_draws(self.seed, prompt)
-        return _certain(truth if luck < self.accuracy else _wrong(truth, side), self.accuracy)
+        said = truth if luck < self.accuracy else _wrong(truth, side)
+        return _certain(said, max(self.accuracy, 1.0 - self.accuracy))
 
 
 def _ask(expert: Expert, prompt: Prompt) -> Verdict | Judgment:

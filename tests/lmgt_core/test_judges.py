@@ -119,6 +119,10 @@ class TestNoisyOracle(JudgeContract):
     def test_its_confidence_is_its_accuracy(self) -> None:
         assert {j.confidence for j in self.make_judge().judge(self.prompts())} == {0.8}
 
+    def test_a_judge_that_is_mostly_wrong_is_sure_of_what_it_says(self) -> None:
+        said = NoisyOracleJudge(lambda prompt: GOOD, 0.1, "home", "", 0).judge(questions(50))
+        assert {j.verdict for j in said} == {GOOD, BAD} and {j.confidence for j in said} == {0.9}
+
     def test_judges_of_different_accuracy_or_seed_have_different_ids(self) -> None:
         judges = [NoisyOracleJudge(expert, a, "home", t, s) for a in (0.8, 0.65) for s in (0, 1) for t in ("x", "y")]
         assert len({j.id for j in judges}) == 8
