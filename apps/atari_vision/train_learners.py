@@ -33,12 +33,13 @@ def make_learner(
     sb3 = import_stable_baselines3()
     from stable_baselines3.common.logger import Logger
 
-    from apps.atari_vision.train_vector import ShiftReplay, training_envs
+    from apps.atari_vision.train_vector import training_envs
+    from lmgt_core.learners.replay import ShiftReplayBuffer
 
     chosen = {name: _schedule(value) for name, value in settings.items()}
     envs = training_envs(world, chosen.pop("n_envs"), shifter, limit)
     if agent == "dqn" and shifter is not None:
-        chosen |= {"replay_buffer_class": ShiftReplay, "replay_buffer_kwargs": {"shifter": shifter}}
+        chosen |= {"replay_buffer_class": ShiftReplayBuffer, "replay_buffer_kwargs": {"shifter": shifter}}
     if not world.game:
         sizes = [256, 256] if agent == "dqn" else [64, 64]
         chosen["policy_kwargs"] = {"net_arch": sizes}

@@ -21,10 +21,10 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from apps.control.evaluate import evaluate
 from apps.control.exact import Policy
 from apps.control.hyperparameters import OFF_POLICY, REFERENCES, Reference
-from apps.control.judge_ahead import JudgeAhead
-from apps.control.replay import ShiftReplayBuffer
 from apps.control.vector import training_envs
 from apps.control.worlds import World
+from lmgt_core.learners.judge_ahead import JudgeAhead
+from lmgt_core.learners.replay import ShiftReplayBuffer
 from lmgt_core.shifter import RewardShifter
 
 CLASSES: Mapping[str, type[BaseAlgorithm]] = {

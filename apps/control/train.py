@@ -130,7 +130,7 @@ def _learn_deep(
     agents = load_learners()
     import torch
 
-    from apps.control.judge_ahead import JudgeAhead
+    from lmgt_core.learners.judge_ahead import JudgeAhead
     from lmgt_core.shifter import RewardShifter
 
     torch.set_num_threads(1)

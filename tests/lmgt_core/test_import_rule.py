@@ -2,9 +2,10 @@
 
 1. lmgt_core and captioners import neither each other nor apps; an app imports no other app; apps/cli.py may import all.
 2. A simulator is imported only in its app's env or simulator files.
-3. Heavy packages are imported inside functions, so that `lmgt --help` is quick: in lmgt_core (but for judges/), in
-   captioners (but for models/), in apps/cli.py and every app's config.py and __init__.py, and in whatever those import
-   as they are imported. An app's agents and training files, which the command line imports when called, are free.
+3. Heavy packages are imported inside functions, so that `lmgt --help` is quick: in lmgt_core (but for judges/ and
+   learners/), in captioners (but for models/), in apps/cli.py and every app's config.py and __init__.py, and in whatever
+   those import as they are imported. An app's agents and training files, which the command line imports when called, are
+   free.
 """
 
 import ast
@@ -114,7 +115,7 @@ def is_light(path: Path) -> bool:
     """Whether the file has to be imported in no time."""
     if path.parts[0] == "apps":
         return path.as_posix() == "apps/cli.py" or path.name in ("config.py", "__init__.py")
-    return not path.as_posix().startswith(("lmgt_core/judges/", "captioners/models/"))
+    return not path.as_posix().startswith(("lmgt_core/judges/", "lmgt_core/learners/", "captioners/models/"))
 
 
 def reached(start: Path) -> set[Path]:

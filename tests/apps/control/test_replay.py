@@ -6,8 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from apps.control.judge_ahead import JudgeAhead
 from apps.control.worlds import WORLDS
+from lmgt_core.learners.judge_ahead import JudgeAhead
 from lmgt_core.shift import Annealed, Raw
 from lmgt_core.shifter import RewardShifter
 from tests.apps.control.conftest import TEMPLATE, shifter_for
@@ -26,7 +26,7 @@ def trained(agents, task, algorithm: str, shifter, plain: bool = False) -> dict[
     env = training_envs(task, 1, shifter)
     settings = {"learning_starts": 60, "train_freq": 16, "gradient_steps": 16, "batch_size": 32, "buffer_size": 150}
     if not plain:
-        from apps.control.replay import ShiftReplayBuffer
+        from lmgt_core.learners.replay import ShiftReplayBuffer
 
         settings |= {"replay_buffer_class": ShiftReplayBuffer, "replay_buffer_kwargs": {"shifter": shifter}}
     learner = getattr(sb3, algorithm)(
@@ -69,7 +69,7 @@ def test_a_shift_changes_what_is_learnt(agents) -> None:
 
 def buffer_with(agents, shifter, rewards, shifts):
     """A buffer of one environment that holds these."""
-    from apps.control.replay import ShiftReplayBuffer
+    from lmgt_core.learners.replay import ShiftReplayBuffer
 
     env = CARTPOLE.make()
     buffer = ShiftReplayBuffer(8, env.observation_space, env.action_space, shifter=shifter)
@@ -110,7 +110,7 @@ def test_rejudging_replaces_every_shift(agents) -> None:
 
 
 def test_rejudging_understands_scaled_torques(agents) -> None:
-    from apps.control.replay import ShiftReplayBuffer
+    from lmgt_core.learners.replay import ShiftReplayBuffer
 
     env = PENDULUM.make()
     buffer = ShiftReplayBuffer(4, env.observation_space, env.action_space, shifter=shifter_for(PENDULUM, "oracle"))

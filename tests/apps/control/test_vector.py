@@ -93,7 +93,7 @@ def test_rewards_are_scaled_before_they_are_shifted(agents) -> None:
 def test_only_vectors_that_reset_in_the_same_step_are_taken(agents) -> None:
     from gymnasium.vector import SyncVectorEnv
 
-    from apps.control.vector import LearnerVecEnv
+    from lmgt_core.learners.vector import LearnerVecEnv
 
     with pytest.raises(ValueError, match="same step"):
         LearnerVecEnv(SyncVectorEnv([CARTPOLE.make]))

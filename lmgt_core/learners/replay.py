@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.buffers import ReplayBuffer
 
-from apps.control.judge_ahead import JudgeAhead
+from lmgt_core.learners.judge_ahead import JudgeAhead
 from lmgt_core.shifter import RewardShifter
 from lmgt_core.transition import add_shift
 
