@@ -114,29 +114,50 @@ class DrrnAgent:
         done = min(skills / max(self.config.epsilon_skills, 1), 1.0)
         return 1.0 + done * (self.config.epsilon_final - 1.0)
 
-    @torch.no_grad()
-    def act(self, observation: Observation, epsilon: float, rng: np.random.Generator) -> int:
+    def act(
+        self,
+        observation: Observation,
+        epsilon: float,
+        rng: np.random.Generator,
+        advice: NDArray[np.float32] | None = None,
+        step: int = 0,
+    ) -> int:
         """The index of a candidate: the best one, or with probability `epsilon` a random one.
 
         A random choice is of a kind first, then of a candidate of that kind: most candidates are places to go to, and
-        among them picks and places, which teach, would hardly ever be tried.
+        among them picks and places, which teach, would hardly ever be tried. `advice` [candidate] and `step`, the
+        decisions trained so far, are for agents that a rule steers.
         """
         if rng.random() < epsilon:
             kinds = observation.scalars[:, : len(Kind)].argmax(axis=1)
             return int(rng.choice(np.flatnonzero(kinds == rng.choice(np.unique(kinds)))))
-        self.online.eval()
-        return int(self.values(self.online, observation).argmax())
+        return int(self.preference(observation, advice, step).argmax())
 
-    def learn(self, batch: Batch, shift_weight: float) -> float:
+    @torch.no_grad()
+    def preference(
+        self, observation: Observation, advice: NDArray[np.float32] | None, step: int
+    ) -> NDArray[np.float32]:
+        """[candidate] what it acts on: Q."""
+        self.online.eval()
+        return self.values(self.online, observation).numpy()
+
+    def learn(self, batch: Batch, shift_weight: float, step: int = 0) -> float:
         """One gradient step towards double Q-learning targets of r_t + shift_weight * shift_t; returns the loss."""
-        rewards = torch.from_numpy(batch.r_t + np.float32(shift_weight) * batch.shift_t)
-        with torch.no_grad():
-            self.online.eval()
-            online, target = self.values(self.online, batch.following), self.values(self.target, batch.following)
-            best = _first_best(online.numpy(), batch.following.offsets)
-            goals = rewards + torch.from_numpy(batch.discount_t) * target[best]
+        online, target = self.ahead(batch)
+        rewards = batch.r_t + np.float32(shift_weight) * batch.shift_t
+        best = first_best(online, batch.following.offsets)
+        return self.fit(batch.chosen, rewards + batch.discount_t * target[best])
+
+    @torch.no_grad()
+    def ahead(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """[row of following] values of the online and of the target network."""
+        self.online.eval()
+        return self.values(self.online, batch.following).numpy(), self.values(self.target, batch.following).numpy()
+
+    def fit(self, chosen: Ragged, goals: NDArray[np.float32]) -> float:
+        """One gradient step of the values of `chosen` towards `goals` [row]; the target follows; returns the loss."""
         self.online.train()
-        loss = nn.functional.smooth_l1_loss(self.values(self.online, batch.chosen), goals)
+        loss = nn.functional.smooth_l1_loss(self.values(self.online, chosen), torch.from_numpy(goals))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.online.parameters(), 10.0)
@@ -162,7 +183,7 @@ class DrrnAgent:
         self.optimizer.load_state_dict(state["optimizer"])
 
 
-def _first_best(values: NDArray[np.float32], offsets: NDArray[np.int64]) -> Tensor:
+def first_best(values: NDArray[np.float32], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
     """[decision] the row of the best value in each run of rows offsets[i] to offsets[i + 1]."""
     runs = zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
-    return torch.tensor([a + int(values[a:b].argmax()) for a, b in runs])
+    return np.array([a + int(values[a:b].argmax()) for a, b in runs], np.int64)

@@ -16,7 +16,8 @@ class JudgeConfig:
     judge: str = "minilm"
     """none, neutral, random, oracle, noisy-oracle:P, minilm, preference, scripted:FILE, ..."""
     rule: str = "raw"
-    """How judgments become shifts: raw, continuous, centered, annealed, annealed:exponential."""
+    """How judgments become shifts: raw, continuous, centered, annealed, annealed:exponential; skills also know
+    lookahead (evaluations in training ask the judge, too; no evaluate or watch afterwards), pies, adops."""
     scale: float = 1.0
     """Size of a shift, in units of reward (one object put right is 1)."""
     gate: bool = True

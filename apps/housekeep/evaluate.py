@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.housekeep.config import EvaluateConfig
+from apps.housekeep.config import EvaluateConfig, JudgeConfig
 from apps.housekeep.episode import Episode
 from apps.housekeep.episodes import load_many, object_split
+from apps.housekeep.judging import shift_rule
 from apps.housekeep.metrics import METRICS
 from apps.housekeep.simulator.factory import check_scenes, check_simulator, make_simulator
+from lmgt_core.agent_rule import AgentRule
 from lmgt_core.errors import UserError
 from lmgt_core.processes import in_processes
 from lmgt_core.progress import progress
+from lmgt_core.registry import NONE
 from lmgt_core.statistics import iqm, nested_bootstrap_ci
 from lmgt_core.tables import print_table, write_rows
 
@@ -72,7 +75,13 @@ def run_settings(run: Path) -> dict[str, Any]:
     content = json.loads(path.read_text())
     if content.get("app") != "housekeep" or content["settings"]["control"] != "skills":
         raise UserError(f"{run}: a run of another app or control; evaluate takes Housekeep runs with --control skills")
-    return content["settings"]
+    settings = content["settings"]
+    if settings["rule"] == "lookahead" and settings["judge"] != NONE:
+        raise UserError(
+            f"{run}: trained with --rule lookahead, whose policy goes on asking the judge about every candidate, which "
+            "is not done here; what it did in training's evaluations, without shift, is in its evaluations.csv"
+        )
+    return settings
 
 
 def evaluate_job(job: Job, tick: Callable[[int], None]) -> Results:
@@ -115,8 +124,15 @@ def make_policy(job: Job, episodes: Sequence[Episode]) -> Any:
     if content is None:
         raise UserError(f"{job.policy}: seed {job.seed} has no checkpoint yet; let the run finish (--resume)")
     vocabulary = Vocabulary.of(episodes)
-    agent = load_agent(content, vocabulary, MiniLMEncoder.load())
-    return AgentPolicy(agent, vocabulary, rng, DrrnConfig().epsilon_evaluation)
+    agent, skills = load_agent(content, vocabulary, MiniLMEncoder.load(), rule_of(run_settings(Path(job.policy))))
+    return AgentPolicy(agent, vocabulary, rng, DrrnConfig().epsilon_evaluation, skills)
+
+
+def rule_of(settings: dict[str, Any]) -> AgentRule | None:
+    """The rule inside the agent of a run with these settings, if it has one."""
+    config = JudgeConfig(rule=settings["rule"], scale=settings["scale"])
+    rule = shift_rule(config, settings["control"], settings["steps"])
+    return rule if isinstance(rule, AgentRule) and settings["judge"] != NONE else None
 
 
 def summarise_policy(policy: str, runs: list[Results], episodes: Sequence[Episode], seed: int) -> list[dict[str, Any]]:

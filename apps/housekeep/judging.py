@@ -19,10 +19,12 @@ from lmgt_core.judge import Judge, JudgeKind
 from lmgt_core.judgment import Verdict
 from lmgt_core.prompt import Prompt, PromptTemplate
 from lmgt_core.registry import JudgeContext, make_judge
-from lmgt_core.shift import make_rule
+from lmgt_core.rule_cards import Seam
+from lmgt_core.shift import ADVISED, ShiftRule, make_rule
 from lmgt_core.shifter import RewardShifter
 
 PROMPTS = Path(__file__).parent / "prompts"
+SEAMS = {"skills": (Seam.REWARD, Seam.AGENT), "primitive": (Seam.REWARD,)}  # that the learner of a control serves
 PROBES = 1200
 PROBE_SEED = 20_409  # fixed: every run of a judge is audited on the same questions
 
@@ -61,19 +63,31 @@ class Parts:
     template: PromptTemplate
     known: Labels
     context: JudgeContext
+    control: str
 
     def seeded(self, spec: str, seed: int) -> Judge | None:
         """The judge as one seed meets it: a noisy oracle makes other mistakes in every seed."""
         return make_judge(spec, replace(self.context, seed=seed))
 
 
-def build(config: JudgeConfig, episodes: Sequence[Episode], steps: int) -> Parts:
+def shift_rule(config: JudgeConfig, control: str, steps: int, horizon: int | None = None) -> ShiftRule:
+    """The rule for a training of `steps` decisions; UserError for one that the control's learner does not serve.
+
+    The say of a judge that fades is gone at `horizon` decisions. Without one, `annealed` takes the whole training, and
+    `pies` and `adops` half of it: they act on a judge that has not faded, whatever the values have learnt.
+    """
+    if horizon is None:
+        horizon = max(steps // 2, 1) if config.rule in ADVISED else steps
+    return make_rule(config.rule, config.scale, steps, horizon=horizon, seams=SEAMS[control])
+
+
+def build(config: JudgeConfig, episodes: Sequence[Episode], steps: int, control: str = "skills") -> Parts:
     """The judge and the prompt template; UserError for what cannot be had, before a file is written."""
     template = load_template(config)
-    make_rule(config.rule, config.scale, steps)  # refuses a wrong name or scale now
+    shift_rule(config, control, steps)  # refuses a wrong name or scale now
     known = knowledge(config.votes, config.splits)
     context = make_context(known, episodes)
-    return Parts(make_judge(config.judge, context), template, known, context)
+    return Parts(make_judge(config.judge, context), template, known, context, control)
 
 
 def audit(config: JudgeConfig, parts: Parts, cache: Path) -> dict[str, Any]:
@@ -92,9 +106,15 @@ def audit(config: JudgeConfig, parts: Parts, cache: Path) -> dict[str, Any]:
 
 
 def prepare(
-    config: JudgeConfig, parts: Parts, steps: int, audited: dict[str, Any], cache: Path, seed: int = 0
+    config: JudgeConfig,
+    parts: Parts,
+    steps: int,
+    audited: dict[str, Any],
+    cache: Path,
+    seed: int = 0,
+    horizon: int | None = None,
 ) -> Judging:
-    """The judge behind its gate and its cache, ready to shift rewards."""
+    """The judge behind its gate and its cache, ready to shift rewards; `horizon` is `shift_rule`'s."""
     judge = parts.seeded(config.judge, seed)
     if judge is None:
         return Judging(None, None, audited, None, parts.template)
@@ -103,7 +123,7 @@ def prepare(
     if audited["gated"]:
         thresholds = {Verdict(name): value for name, value in audited["thresholds"].items()}
         asked = SelectiveGate(asked, thresholds)
-    rule = make_rule(config.rule, config.scale, steps)
+    rule = shift_rule(config, parts.control, steps, horizon)
     shifter = RewardShifter(SkillDescriber(), parts.template, asked, rule)
     return Judging(shifter, kept, audited, judge, parts.template)
 

@@ -1,8 +1,10 @@
 """Policies of the skills control: doing nothing, acting at random, a trained network."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from apps.housekeep.agent import DrrnAgent
 from apps.housekeep.features import Vocabulary, observe
@@ -37,14 +39,32 @@ class RandomPolicy:
         return skills[int(self.rng.integers(len(skills)))]
 
 
-class AgentPolicy:
-    """The candidate that a trained network values most (with probability `epsilon` a random one)."""
+Advice = Callable[[Task, list[Skill]], "NDArray[np.float32] | None"]  # [candidate]; None: none is asked for
 
-    def __init__(self, agent: DrrnAgent, vocabulary: Vocabulary, rng: np.random.Generator, epsilon: float) -> None:
+
+def no_advice(task: Task, skills: list[Skill]) -> None:
+    """Nobody is asked."""
+    return None
+
+
+class AgentPolicy:
+    """The candidate that a trained network prefers after `step` decisions (with probability `epsilon` a random one)."""
+
+    def __init__(
+        self,
+        agent: DrrnAgent,
+        vocabulary: Vocabulary,
+        rng: np.random.Generator,
+        epsilon: float,
+        step: int = 0,
+        advice: Advice = no_advice,
+    ) -> None:
         self.agent, self.vocabulary, self.rng, self.epsilon = agent, vocabulary, rng, epsilon
+        self.step, self.advice = step, advice
 
     def __call__(self, task: Task, skills: list[Skill]) -> Skill | None:
-        return skills[self.agent.act(observe(task, skills, self.vocabulary), self.epsilon, self.rng)]
+        observation, advice = observe(task, skills, self.vocabulary), self.advice(task, skills)
+        return skills[self.agent.act(observation, self.epsilon, self.rng, advice, self.step)]
 
 
 def play(task: Task, policy: Policy, votes: "Votes | None" = None) -> dict[str, float | None]:

@@ -84,7 +84,7 @@ def load(config: TrainConfig) -> tuple[list[Episode], list[Episode]]:
 def materials(config: TrainConfig) -> tuple[list[Episode], list[Episode], Parts]:
     """Episodes and judge, which every seed of a process shares."""
     training, evaluation = load(config)
-    return training, evaluation, build(config, training, config.steps)
+    return training, evaluation, build(config, training, config.steps, config.control)
 
 
 def resolved(config: TrainConfig) -> dict[str, Any]:

@@ -4,24 +4,29 @@ import io
 import json
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from apps.housekeep.advised_agent import make_agent
 from apps.housekeep.agent import DrrnAgent, DrrnConfig
 from apps.housekeep.config import TrainConfig
 from apps.housekeep.episode import Episode
 from apps.housekeep.features import Vocabulary, observe
 from apps.housekeep.judging import Judging
 from apps.housekeep.metrics import METRICS, episode_metrics
-from apps.housekeep.policies import AgentPolicy, play
+from apps.housekeep.policies import Advice, AgentPolicy, no_advice, play
 from apps.housekeep.replay import Replay
 from apps.housekeep.simulator.factory import make_simulator
-from apps.housekeep.skills import SkillRunner, candidates, decision_of
+from apps.housekeep.skills import Skill, SkillRunner, candidates, decision_of
 from apps.housekeep.task import Task
+from lmgt_core.agent_rule import AgentRule
 from lmgt_core.judges.minilm import MiniLMEncoder
 from lmgt_core.run_log import RunLog
+from lmgt_core.shifter import RewardShifter
 
 Numbers = dict[str, float | None]
 
@@ -50,7 +55,9 @@ class SkillsTrainer:
         self.shifter = judging.shifter
         self.vocabulary = Vocabulary.of([*episodes, *evaluation])
         torch.manual_seed(seed)  # dropout draws from torch's generator
-        self.agent = DrrnAgent(self.hyper, self.vocabulary, embed(self.vocabulary, encoder), seed)
+        rule = agent_rule(self.shifter)
+        self.agent = make_agent(self.hyper, self.vocabulary, embed(self.vocabulary, encoder), seed, rule)
+        self.asks_of_all = rule is not None and not rule.learns_advice
         self.replay = Replay(self.hyper.replay_capacity)
         self.task = Task(make_simulator(config), config.reward)
         self.runner = SkillRunner(self.task)
@@ -108,26 +115,35 @@ class SkillsTrainer:
         """One decision; returns its shift."""
         options = candidates(self.task)
         observation = observe(self.task, options, self.vocabulary)
-        choice = self.agent.act(observation, self.agent.epsilon(self.skills), self.act_rng)
+        advice = advise(self.shifter, self.task, options) if self.shifter is not None and self.asks_of_all else None
+        choice = self.agent.act(observation, self.agent.epsilon(self.skills), self.act_rng, advice, self.skills)
         shift = 0.0
-        if self.shifter is not None:  # the state is judged before the action
-            shift = float(self.shifter([decision_of(self.task, options[choice])], [options[choice]]).delta[0])
+        if advice is not None:
+            shift = float(advice[choice])
+        elif self.shifter is not None:  # the state is judged before the action
+            shift = float(advise(self.shifter, self.task, [options[choice]])[0])
         outcome = self.runner.run(options[choice])
         self.skills += 1
         last = self.task.over or self.skills >= self.config.steps
-        self.replay.add(observation, choice, outcome.reward, shift, last)
+        self.replay.add(observation, choice, outcome.reward, shift, last, advice)
         if len(self.replay) > self.hyper.warm_up:
             weight = 1.0 if self.shifter is None else self.shifter.weight(self.skills)
             for _ in range(self.hyper.updates_per_skill):
                 hyper = self.hyper
                 batch = self.replay.sample(hyper.batch_size, hyper.gamma, hyper.multi_step, self.sample_rng)
-                losses.append(self.agent.learn(batch, weight))
+                losses.append(self.agent.learn(batch, weight, self.skills))
         return shift
 
     def _evaluate(self, log: RunLog) -> Numbers:
-        """Means over the evaluation episodes, played greedily on a simulator without shift."""
+        """Means over the evaluation episodes, played greedily on a simulator without shift.
+
+        Look-ahead advice is part of its policy, so the judge is asked here, too; no statistic counts that.
+        """
         rng = np.random.default_rng([self.seed, 3, self.skills])
-        policy = AgentPolicy(self.agent, self.vocabulary, rng, self.hyper.epsilon_evaluation)
+        advice: Advice = no_advice
+        if self.shifter is not None and self.asks_of_all:
+            advice = partial(advise, uncounted(self.shifter))
+        policy = AgentPolicy(self.agent, self.vocabulary, rng, self.hyper.epsilon_evaluation, self.skills, advice)
         rows = []
         for episode in self.evaluation:
             self.task.reset(episode)
@@ -191,9 +207,26 @@ def mean_metrics(rows: Sequence[Numbers]) -> Numbers:
     return means
 
 
-def load_agent(content: bytes, vocabulary: Vocabulary, encoder: MiniLMEncoder) -> DrrnAgent:
-    """The trained network of a checkpoint, speaking `vocabulary`."""
+def agent_rule(shifter: RewardShifter | None) -> AgentRule | None:
+    """The shifter's rule, if it works inside the agent."""
+    return shifter.rule if shifter is not None and isinstance(shifter.rule, AgentRule) else None
+
+
+def advise(shifter: RewardShifter, task: Task, skills: list[Skill]) -> NDArray[np.float32]:
+    """[skill] the shift of each of these skills; 0 for those that no judge is asked about, such as going somewhere."""
+    return shifter([decision_of(task, skill) for skill in skills], skills).delta
+
+
+def uncounted(shifter: RewardShifter) -> RewardShifter:
+    """The same judge and rule with statistics of its own; for rules without a state."""
+    return RewardShifter(shifter.describer, shifter.template, shifter.judge, shifter.rule)
+
+
+def load_agent(
+    content: bytes, vocabulary: Vocabulary, encoder: MiniLMEncoder, rule: AgentRule | None = None
+) -> tuple[DrrnAgent, int]:
+    """The trained network of a checkpoint, speaking `vocabulary`, and after how many skills it was saved."""
     state = torch.load(io.BytesIO(content), weights_only=True)
-    agent = DrrnAgent(DrrnConfig(), vocabulary, embed(vocabulary, encoder), seed=0)
+    agent = make_agent(DrrnConfig(), vocabulary, embed(vocabulary, encoder), 0, rule)
     agent.load_state_dict(state["agent"])
-    return agent
+    return agent, json.loads(state["counters"])["skills"]

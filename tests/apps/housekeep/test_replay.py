@@ -120,6 +120,34 @@ def test_a_checkpoint_can_be_added_to() -> None:
     assert rows(restored, 1)[1] == (2.0, 20.0, 0.5, [2.0, 2.1])
 
 
+def test_the_advice_of_the_chosen_and_of_what_came_next_is_kept() -> None:
+    memory = Replay(100)
+    for i in range(3):  # decision i has i + 1 candidates, whose advice is 10 i + candidate; it takes the last one
+        advice = 10 * i + np.arange(i + 1, dtype=np.float32)
+        memory.add(observation(i, i + 1), i, 0.0, 0.0, i == 2, advice)
+    restored = Replay(100)
+    restored.load_state_dict(memory.state_dict())
+    for one in (memory, restored):
+        batch = one.sample(60, GAMMA, 1, np.random.default_rng(0))
+        assert batch.advice_tm1 is not None and batch.advice_t is not None
+        for i, decision in enumerate(batch.chosen.scalars[:, 0].astype(int)):
+            assert batch.advice_tm1[i] == 11 * decision
+            if decision < 2:  # the last one leads nowhere
+                following = batch.advice_t[batch.following.offsets[i] : batch.following.offsets[i + 1]]
+                assert following.tolist() == [10 * (decision + 1) + c for c in range(decision + 2)]
+        assert len(batch.advice_t) == len(batch.following.scalars)
+
+
+def test_a_checkpoint_of_before_there_was_advice_is_read_as_none_given() -> None:
+    state = replay([1.0, 2.0, 3.0]).state_dict()
+    del state["advice"]
+    restored = Replay(100)
+    restored.load_state_dict(state)
+    batch = restored.sample(20, GAMMA, 1, np.random.default_rng(0))
+    assert batch.advice_t is not None and not batch.advice_t.any()
+    assert [len(a) for a in restored.advice] == [len(o) for o in restored.observations]
+
+
 def test_laying_no_observations_end_to_end_is_empty() -> None:
     empty = Ragged.of([])
     assert empty.scalars.shape == (0, len(SCALARS)) and empty.offsets.tolist() == [0]

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import torch
 
-from apps.housekeep import train
-from apps.housekeep.config import TrainConfig
+from apps.housekeep import evaluate, train, watch
+from apps.housekeep.config import EvaluateConfig, TrainConfig, WatchConfig
 from lmgt_core.errors import UserError
 from lmgt_core.run_log import RunLog
 
@@ -107,15 +107,48 @@ def test_seeds_in_parallel_give_the_numbers_of_seeds_in_turn(tmp_path: Path) -> 
     assert rows(tmp_path / "turn" / "episodes.csv") == rows(tmp_path / "parallel" / "episodes.csv")
 
 
-def test_twenty_kills_lose_nothing_that_was_reported(none_run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rule", ["lookahead", "pies", "adops"])
+def test_a_neutral_judge_changes_not_one_bit_inside_the_agent_either(rule: str, none_run: Path, tmp_path: Path) -> None:
+    run(tmp_path / "neutral", judge="neutral", rule=rule)
+    same_training(none_run, tmp_path / "neutral")
+
+
+def test_look_ahead_asks_about_every_candidate_and_counts_what_training_asked(tmp_path: Path) -> None:
+    chosen, every = (run(tmp_path / rule, judge="oracle", rule=rule) for rule in ("raw", "lookahead"))
+    assert every["judge_stats"]["judgments"] > chosen["judge_stats"]["judgments"]
+    more = run(tmp_path / "more", judge="oracle", rule="lookahead", evaluate_count=3)
+    assert more["judge_stats"]["judgments"] == every["judge_stats"]["judgments"]  # evaluations ask, and are not counted
+
+
+def test_a_policy_of_look_ahead_is_not_evaluated_without_its_judge(tmp_path: Path) -> None:
+    run(tmp_path / "run", judge="oracle", rule="lookahead", steps=20)
+    for command in (evaluate.main, watch.main):
+        kind = EvaluateConfig if command is evaluate.main else WatchConfig
+        policy = str(tmp_path / "run")
+        with pytest.raises(UserError, match="--rule lookahead, whose policy goes on asking the judge") as error:
+            command(kind(policy if kind is WatchConfig else (policy,)))
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("rule", ["pies", "adops"])
+def test_a_policy_with_a_critic_is_evaluated_as_it_was_saved(rule: str, tmp_path: Path) -> None:
+    summary = run(tmp_path / "run", judge="oracle", rule=rule, steps=40, evaluate_count=3)
+    rows = evaluate.main(EvaluateConfig((str(tmp_path / "run"),), episodes=("builtin:train",), select="0:1"))
+    ours = {row["metric"]: row["mean"] for row in rows if row["policy"] == str(tmp_path / "run")}
+    assert (
+        ours["steps"] == summary["metrics"]["steps"]["mean"]
+    )  # the three evaluation episodes are the first of each home
+
+
+def kill_often(unbroken: Path, folder: Path, all_kills: int, **changes: Any) -> None:
     """kill -9 at random moments; every row on the disk stays, and the end equals the run that was never killed."""
     chance, kills, lives = random.Random(3), 0, 0
-    while kills < 20:
-        out, seen = tmp_path / f"run_{lives}", 0
+    while kills < all_kills:
+        out, seen = folder / f"run_{lives}", 0
         lives += 1
-        while kills < 20 and not (out / "summary.json").exists():
+        while kills < all_kills and not (out / "summary.json").exists():
             child = multiprocessing.get_context("fork").Process(
-                target=run, args=(out,), kwargs={"resume": (out / "config.json").exists()}
+                target=run, args=(out,), kwargs={"resume": (out / "config.json").exists(), **changes}
             )
             child.start()
             child.join(chance.uniform(0.05, 0.8))
@@ -126,8 +159,18 @@ def test_twenty_kills_lose_nothing_that_was_reported(none_run: Path, tmp_path: P
             reported = len(RunLog.open(out).rows("episodes")) if (out / "config.json").exists() else 0
             assert reported >= seen
             seen = reported
-        run(out, resume=(out / "config.json").exists())
-        same_training(none_run, out)
+        run(out, resume=(out / "config.json").exists(), **changes)
+        same_training(unbroken, out)
+
+
+def test_twenty_kills_lose_nothing_that_was_reported(none_run: Path, tmp_path: Path) -> None:
+    kill_often(none_run, tmp_path, 20)
+
+
+@pytest.mark.parametrize("rule", ["lookahead", "adops"])
+def test_kills_lose_nothing_of_a_rule_inside_the_agent(rule: str, tmp_path: Path) -> None:
+    run(tmp_path / "unbroken", judge="oracle", rule=rule)
+    kill_often(tmp_path / "unbroken", tmp_path, 4, judge="oracle", rule=rule)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +184,12 @@ def test_twenty_kills_lose_nothing_that_was_reported(none_run: Path, tmp_path: P
         ({"votes": Path("votes.npy")}, "--splits"),
         ({"rule": "louder"}, "louder"),
         ({"scale": float("nan")}, "--scale"),
+        ({"rule": "potential"}, "--rule potential: works through the potential seam"),
+        (
+            {"rule": "lookahead", "control": "primitive", "algorithm": "dqn"},
+            "--rule lookahead: works through the agent",
+        ),
+        ({"rule": "pies", "control": "primitive", "algorithm": "ppo"}, "--rule pies: works through the agent seam"),
     ],
 )
 def test_a_mistake_names_its_flag_and_writes_nothing(changes: dict[str, Any], flag: str, tmp_path: Path) -> None:
