@@ -191,7 +191,11 @@ def _judged(command: str, config: Any) -> Any:
 ask, audit, distill = (partial(_judged, command) for command in ("ask", "audit", "distill"))
 
 # What `lmgt study` runs in: app -> module:app, which its processes import for themselves.
-STUDIES = {"tabular": "lmgt_core.tabular.study_app:APP", "control": "apps.control.study:APP"}
+STUDIES = {
+    "tabular": "lmgt_core.tabular.study_app:APP",
+    "control": "apps.control.study:APP",
+    "housekeep": "apps.housekeep.study:APP",
+}
 
 
 def study(config: Any) -> Any:
