@@ -79,7 +79,7 @@ def run_settings(run: Path) -> dict[str, Any]:
     if settings["rule"] == "lookahead" and settings["judge"] != NONE:
         raise UserError(
             f"{run}: trained with --rule lookahead, whose policy goes on asking the judge about every candidate, which "
-            "is not done here; what it did in training's evaluations, without shift, is in its evaluations.csv"
+            "is not done here; evaluations.csv has what it did without shift (train --evaluate-episodes names homes)"
         )
     return settings
 

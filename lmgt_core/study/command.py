@@ -25,7 +25,8 @@ class StudyConfig:
     name: Positional[str]
     """A study of the app (robustness, weight, granularity, complexity, ...), or a study file of your own (.yaml)."""
     app: str = "tabular"
-    """tabular (exact little worlds, seconds), control (CartPole with a deep learner, and judges; minutes)."""
+    """tabular (exact little worlds, seconds), control (CartPole with a deep learner, and judges; minutes), housekeep
+    (tidying a generated home; minutes)."""
     out: Path = Path("runs/study")
     """The study's folder; several processes may work on one folder at the same time."""
     workers: int = os.cpu_count() or 1

@@ -8,6 +8,7 @@ import os
 import random
 import signal
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 
 from apps.housekeep import evaluate, train, watch
 from apps.housekeep.config import EvaluateConfig, TrainConfig, WatchConfig
+from apps.housekeep.task import Task
 from lmgt_core.errors import UserError
 from lmgt_core.run_log import RunLog
 
@@ -131,13 +133,17 @@ def test_a_policy_of_look_ahead_is_not_evaluated_without_its_judge(tmp_path: Pat
 
 
 @pytest.mark.parametrize("rule", ["pies", "adops"])
-def test_a_policy_with_a_critic_is_evaluated_as_it_was_saved(rule: str, tmp_path: Path) -> None:
-    summary = run(tmp_path / "run", judge="oracle", rule=rule, steps=40, evaluate_count=3)
-    rows = evaluate.main(EvaluateConfig((str(tmp_path / "run"),), episodes=("builtin:train",), select="0:1"))
-    ours = {row["metric"]: row["mean"] for row in rows if row["policy"] == str(tmp_path / "run")}
-    assert (
-        ours["steps"] == summary["metrics"]["steps"]["mean"]
-    )  # the three evaluation episodes are the first of each home
+def test_a_policy_with_a_critic_is_evaluated_as_it_was_saved(
+    rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, out = ("builtin:train_home_0",), tmp_path / "run"
+    summary = run(out, judge="oracle", rule=rule, episodes=home, select="0:2", evaluate_select="0:2", evaluate_count=2)
+    rows = evaluate.main(EvaluateConfig((str(out),), episodes=home, select="0:2"))
+    evaluated = {row["metric"]: row["mean"] for row in rows if row["policy"] == str(out)}
+    for metric in ("map_coverage", "failed_grabs", "all_objects_right"):
+        assert evaluated[metric] == pytest.approx(summary["metrics"][metric]["mean"], abs=1e-12)
+    monkeypatch.setattr(watch, "Task", partial(Task, max_steps=12))
+    assert watch.main(WatchConfig(str(out), out=tmp_path / "tidy.gif", size=64))["pictures"] > 0
 
 
 def kill_often(unbroken: Path, folder: Path, all_kills: int, **changes: Any) -> None:
