@@ -85,8 +85,8 @@ class Remembered:
 class Certain:
     """The verdicts of a judge, without its probabilities: as certain of every answer as it can be.
 
-    `noisy-oracle:0` says with every answer that it is surely wrong, so a rule that reads probabilities takes it for an
-    oracle. A judge that misleads does not say so.
+    `noisy-oracle:0.8` is honest about its doubt (.8), which a rule that reads probabilities profits from. A judge that
+    misleads does not say so.
     """
 
     cacheable = False
