@@ -3,9 +3,8 @@
 1. lmgt_core and captioners import neither each other nor apps; an app imports no other app; apps/cli.py may import all.
 2. A simulator is imported only in its app's env or simulator files.
 3. Heavy packages are imported inside functions, so that `lmgt --help` is quick: in lmgt_core (but for judges/ and
-   learners/), in captioners (but for models/), in apps/cli.py and every app's config.py and __init__.py, and in whatever
-   those import as they are imported. An app's agents and training files, which the command line imports when called, are
-   free.
+   learners/), in captioners (but for models/), in apps/cli.py and every app's config.py and __init__.py, and in what
+   those import as they are imported. An app's agents and training files, imported when a command is called, are free.
 """
 
 import ast
