@@ -50,7 +50,12 @@ class ItemNetwork(network.Network):
         training: bool = False,
     ) -> Values:
         """(values [B, N + 1], ())."""
-        return self._values(observation, _marked(observation["documents"])), network_state
+        items = _marked(observation["documents"])
+        if self.valued_no_click or self.dueling:
+            values = self._values(observation, items)
+            return values if self.valued_no_click else _unvalued(values), network_state
+        values = self._values(observation, items[..., :-1, :])  # nothing asks for that of no click
+        return tf.concat([values, tf.zeros_like(values[..., :1])], axis=-1), network_state
 
     def value_of(self, observation: Observation, item: tf.Tensor) -> tf.Tensor:
         """[B] the value of one item each, by its place [B] among the candidates, N for no click.
@@ -59,12 +64,12 @@ class ItemNetwork(network.Network):
         """
         items = _marked(observation["documents"])
         none = items.shape[1] - 1
-        pair = tf.gather(items, tf.stack([item, tf.fill(tf.shape(item), tf.cast(none, item.dtype))], 1), batch_dims=1)
-        values = self._values(observation, pair)[:, 0]
+        needed = [item, tf.fill(tf.shape(item), tf.cast(none, item.dtype))] if self.dueling else [item]
+        values = self._values(observation, tf.gather(items, tf.stack(needed, 1), batch_dims=1))[:, 0]
         return values if self.valued_no_click else tf.where(item < none, values, tf.zeros_like(values))
 
     def _values(self, observation: Observation, items: tf.Tensor) -> tf.Tensor:
-        """[B, M] the values of items [B, M, D + 1], the last of which is no click."""
+        """[B, M] the values of items [B, M, D + 1]; for dueling values the last has to be no click."""
         history = observation["history"]
         state = tf.concat([observation["user"], history if self.history else tf.zeros_like(history)], axis=-1)
         layer = tf.nn.relu(self.state_layer(state)[..., None, :] + self.item_layer(items))
@@ -76,7 +81,7 @@ class ItemNetwork(network.Network):
             for deeper in self.shared:
                 state = deeper(state)
             values = values - values[..., -1:] + state
-        return self.value_scale * (values if self.valued_no_click else _unvalued(values))
+        return self.value_scale * values
 
 
 class TableNetwork(network.Network):
