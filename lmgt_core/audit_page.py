@@ -7,33 +7,25 @@ from typing import TYPE_CHECKING, Any
 from lmgt_core.audit import Probe
 from lmgt_core.files import write_atomic
 from lmgt_core.judgment import Judgment
+from lmgt_core.pages import render_page
 from lmgt_core.provenance import provenance
-from lmgt_core.tables import cell
 
 if TYPE_CHECKING:
     from lmgt_core.judge_commands import Audited
 
-TEMPLATES = Path(__file__).parent / "templates"
 SHOWN = 6  # answers of each kind, right and wrong
 
 
 def write_page(out: Path, app: str, task: str, found: Sequence["Audited"]) -> None:
     """Writes the page to `out`; every text from prompts and replies is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    pages = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters.update(cell=cell)
-    made = provenance()
-    content = pages.get_template("audit.html").render(
-        app=app, task=task, sections=[section(one) for one in found], rows=[one.row() for one in found], made=made
-    )
-    write_atomic(out, content)
+    shown = {
+        "app": app,
+        "task": task,
+        "sections": [section(one) for one in found],
+        "rows": [one.row() for one in found],
+        "made": provenance(),
+    }
+    write_atomic(out, render_page("audit.html", shown))
 
 
 def section(one: "Audited") -> dict[str, Any]:

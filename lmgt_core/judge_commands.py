@@ -149,8 +149,15 @@ def ask(config: AskConfig, task: JudgingTask) -> dict[str, Any]:
     with TaskJudges(task, config.cache) as judges:
         judge = judges.make(config.judge, template, lambda: task.probes(template.render))
         (judgment,) = ask_judge(judge, [prompt])
-    shift = float(rule.delta([judgment])[0])
-    answer = {
+    answer = heard(judge, prompt, judgment, float(rule.delta([judgment])[0]))
+    print("\n".join(answer_lines(answer)))
+    _write(config.json, [answer])
+    return answer
+
+
+def heard(judge: Judge, prompt: Prompt, judgment: Judgment, shift: float) -> dict[str, Any]:
+    """What was asked and answered, by name, as plain JSON values."""
+    return {
         "judge": judge.id,
         "kind": judge.kind.value,
         "system": prompt.system,
@@ -163,9 +170,6 @@ def ask(config: AskConfig, task: JudgingTask) -> dict[str, Any]:
         "shift": shift,
         "seconds": judgment.cost.seconds,
     }
-    print("\n".join(answer_lines(answer)))
-    _write(config.json, [answer])
-    return answer
 
 
 def named_probabilities(judgment: Judgment) -> dict[str, float] | None:

@@ -10,12 +10,11 @@ from tyro.conf import Positional
 from lmgt_core import report_tables as tables
 from lmgt_core.errors import UserError
 from lmgt_core.files import plain, to_json, write_atomic
+from lmgt_core.pages import render_page
 from lmgt_core.provenance import provenance
 from lmgt_core.report_curves import ReportFigure, evaluation_figures, final_figure, training_figures, words
 from lmgt_core.report_run import ReportRun, load_runs
-from lmgt_core.tables import ABSENT, cell
 
-TEMPLATES = Path(__file__).parent / "templates"
 FIRST = 4  # metrics in the first table and the comparison; all are in the second
 CURVES = 6  # metrics that get a learning curve
 
@@ -171,15 +170,4 @@ def run_entry(run: ReportRun) -> dict[str, Any]:
 
 def render(report: Mapping[str, Any]) -> str:
     """The page; every text from a run is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    pages = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters.update(cell=cell, words=words)
-    pages.globals.update(absent=ABSENT)
-    return pages.get_template("report.html").render(report)
+    return render_page("report.html", report, words=words)

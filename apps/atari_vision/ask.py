@@ -15,10 +15,7 @@ from captioners.captioner import Caption, CaptionFailure, Image
 from captioners.memory import FrameMemory
 from lmgt_core.compare.uncaptioned import CaptionedOnly
 from lmgt_core.errors import UserError
-from lmgt_core.judge import Judge
-from lmgt_core.judge_commands import answer_lines, named_probabilities
-from lmgt_core.judgment import Judgment
-from lmgt_core.prompt import Prompt
+from lmgt_core.judge_commands import answer_lines, heard
 from lmgt_core.registry import NONE
 from lmgt_core.shift import make_rule
 from lmgt_core.shifter import ask
@@ -57,23 +54,6 @@ def main(config: AskConfig) -> dict[str, Any]:
     if config.json is not None:
         write_rows(config.json, [answer])
     return answer
-
-
-def heard(judge: Judge, prompt: Prompt, judgment: Judgment, shift: float) -> dict[str, Any]:
-    """What was asked and answered, by name, as plain JSON values."""
-    return {
-        "judge": judge.id,
-        "kind": judge.kind.value,
-        "system": prompt.system,
-        "user": prompt.user,
-        "reply": judgment.reply,
-        "probabilities": named_probabilities(judgment),
-        "verdict": judgment.verdict.value,
-        "abstained": judgment.abstained,
-        "reason": judgment.reason,
-        "shift": shift,
-        "seconds": judgment.cost.seconds,
-    }
 
 
 def read_image(path: Path) -> Image:

@@ -7,11 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from gymnasium.spaces import Discrete
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
 from apps.atari_vision.train_settings import EPSILON
 from apps.atari_vision.worlds import World, environment
+from lmgt_core.learners.episodes import one_episode_each
 from lmgt_core.quick_import import import_stable_baselines3
 from lmgt_core.shifter import RewardShifter
 
@@ -89,36 +91,26 @@ def evaluate(world: World, policy: Policy, seed: int, episodes: int, limit: int 
     make = partial(environment, world.name, False, limit)
     envs = SyncVectorEnv([make] * size, autoreset_mode=AutoresetMode.DISABLED)
     rng = np.random.default_rng(seed)
+    choices: Any = envs.single_action_space
+    played = _now_and_then_random(policy, EPSILON if world.game else 0.0, choices, rng)
     returns: list[float] = []
     lengths: list[float] = []
     for first in range(0, episodes, size):
-        earned, lasted = _one_episode_each(envs, policy, seed + first, rng, EPSILON if world.game else 0.0)
+        earned, lasted = one_episode_each(envs, played, seed + first)
         returns += earned[: episodes - first].tolist()
         lengths += lasted[: episodes - first].tolist()
     envs.close()
     return {"return": float(np.mean(returns)), "length": float(np.mean(lengths))}
 
 
-def _one_episode_each(
-    envs: SyncVectorEnv, policy: Policy, seed: int, rng: np.random.Generator, epsilon: float
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Returns and lengths of one episode in each environment  # each [environment]"""
-    observations, _ = envs.reset(seed=seed)
-    returns, lengths = np.zeros(envs.num_envs), np.zeros(envs.num_envs)
-    running = np.ones(envs.num_envs, dtype=bool)
-    choices: Any = envs.single_action_space
-    while True:
-        wild = rng.random(envs.num_envs) < epsilon
-        actions = np.where(wild, rng.integers(choices.n, size=envs.num_envs), policy(observations))
-        observations, rewards, terminated, truncated, _ = envs.step(actions)
-        returns += np.where(running, rewards, 0.0)
-        lengths += running
-        ended = terminated | truncated
-        running &= ~ended
-        if not running.any():
-            return returns, lengths
-        if ended.any():  # they play on, unseen, which is cheaper than a shrinking batch
-            observations, _ = envs.reset(options={"reset_mask": ended})
+def _now_and_then_random(policy: Policy, epsilon: float, choices: Discrete, rng: np.random.Generator) -> Policy:
+    """The policy, each of whose actions is a random one with probability `epsilon`."""
+
+    def act(views: Any) -> NDArray[Any]:
+        wild = rng.random(len(views)) < epsilon
+        return np.where(wild, rng.integers(choices.n, size=len(views)), policy(views))
+
+    return act
 
 
 def saved(learner: "BaseAlgorithm") -> bytes:

@@ -13,6 +13,7 @@ from apps.slateq.policies import FIXED, ONLINE
 from apps.slateq.session_metrics import Sessions
 from lmgt_core.figures import Bar, Curve, bars_with_intervals, learning_curves
 from lmgt_core.files import write_atomic
+from lmgt_core.pages import render_page
 from lmgt_core.provenance import provenance
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -23,15 +24,14 @@ Results = Mapping[str, Sequence[Sequence[Sessions]]]  # policy -> seed -> batch
 
 def write_page(out: Path, title: str, rows: Sequence[Mapping[str, Any]], results: Results, note: str) -> None:
     """Writes the page to `out`; every text is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    pages = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    content = pages.get_template("evaluation.html").render(
-        title=title, rows=wide(rows), note=note, figures=figures(rows, results), made=provenance()
-    )
-    write_atomic(out, content)
+    shown = {
+        "title": title,
+        "rows": wide(rows),
+        "note": note,
+        "figures": figures(rows, results),
+        "made": provenance(),
+    }
+    write_atomic(out, render_page("evaluation.html", shown, TEMPLATES))
 
 
 def figures(rows: Sequence[Mapping[str, Any]], results: Results) -> list[dict[str, str]]:

@@ -15,10 +15,10 @@ from lmgt_core.description import Image
 from lmgt_core.figures import Bar, bars_with_intervals
 from lmgt_core.files import write_atomic
 from lmgt_core.judgment import Judgment, Verdict
+from lmgt_core.pages import render_page
 from lmgt_core.provenance import provenance
-from lmgt_core.tables import cell, column_names
+from lmgt_core.tables import column_names
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
 PICTURES = 100  # on the page, the worst ones: a page stays a few MB
 SIDE = 240  # pixels; a larger picture is shrunk to it
 WARNED = ("privileged", "on labels")  # said of an arm wherever its name stands
@@ -40,29 +40,19 @@ def write_page(
     `arm`, `return_mean` and `return_ci95` (None: no interval) among their columns. UserError where `path` cannot be
     written.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    pages = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters.update(cell=cell)
-    content = pages.get_template("compare.html").render(
-        title=title,
-        figures=by_figure(rows),
-        bars=accuracy_bars(rows),
-        agreement=agreement(answers) if len(answers) > 1 else [],
-        missing=missing,
-        returns=list(returns),
-        return_bars=return_bars(returns),
-        pictures=[picture(i, shown, answers) for i in worst_first(shown, answers)[:PICTURES]] if answers else [],
-        total=len(shown),
-        made=provenance(),
-    )
-    write_atomic(path, content)
+    page = {
+        "title": title,
+        "figures": by_figure(rows),
+        "bars": accuracy_bars(rows),
+        "agreement": agreement(answers) if len(answers) > 1 else [],
+        "missing": missing,
+        "returns": list(returns),
+        "return_bars": return_bars(returns),
+        "pictures": [picture(i, shown, answers) for i in worst_first(shown, answers)[:PICTURES]] if answers else [],
+        "total": len(shown),
+        "made": provenance(),
+    }
+    write_atomic(path, render_page("compare.html", page))
 
 
 def worst_first(shown: Sequence[Shown], answers: Sequence[Answers]) -> list[int]:

@@ -3,19 +3,17 @@
 import base64
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from lmgt_core.files import write_atomic
 from lmgt_core.keyed_csv import cell_text, csv_line
+from lmgt_core.pages import render_page
 from lmgt_core.study.analysis import Group, analyse, beside, best_regions, break_evens, by_facet
 from lmgt_core.study.app import MEASURED, Scalar, StudyApp
 from lmgt_core.study.drawing import heat_figure, line_figure
 from lmgt_core.study.folder import StudyFolder
 from lmgt_core.study.plan import Cell, Plan
 from lmgt_core.tables import cell
-
-TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
 def write_report(folder: StudyFolder, plan: Plan, app: StudyApp) -> dict[str, Any]:
@@ -137,14 +135,4 @@ def cells_csv(folder: StudyFolder, plan: Plan) -> str:
 
 def render(shown: dict[str, Any]) -> str:
     """The page; every text of a study file is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    pages = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters.update(cell=cell)
-    return pages.get_template("study.html").render(shown)
+    return render_page("study.html", shown)
