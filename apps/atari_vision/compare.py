@@ -199,7 +199,6 @@ def main(config: CompareConfig) -> list[dict[str, Any]]:
     shown = comparison.shown()
     # All are asked before any is trained with: play shows frames that look like these with another memory behind them.
     heard = {arm.name: answer(arm, shown, comparison.reader) for arm in arms if not arm.missing}
-    in_file = {name: comparison.from_file(name) for name in heard}
     rows = []
     for arm, spec in zip(arms, (*captions, *direct), strict=True):
         if arm.missing:
@@ -211,7 +210,7 @@ def main(config: CompareConfig) -> list[dict[str, Any]]:
             returns = trained_returns(config, arm.name, judge, captioner, comparison.judging(arm))
         measured = measure(answers, shown, np.random.default_rng(config.seed))
         rows.append(row(arm.name, len(shown), answers, measured, returns))
-        rows[-1]["about"] = f"{rows[-1]['about']}{in_file[arm.name]}"
+        rows[-1]["about"] = f"{rows[-1]['about']}{comparison.from_file(arm.name)}"
     if config.train_steps:
         rows.append(row(BASELINE, 0, None, None, baseline))
     tell(config, shown, list(heard.values()), [arm for arm in arms if arm.missing], rows)

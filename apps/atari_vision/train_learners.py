@@ -7,13 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from gymnasium.spaces import Discrete
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
 from apps.atari_vision.train_settings import EPSILON
 from apps.atari_vision.worlds import World, environment
-from lmgt_core.learners.episodes import one_episode_each
+from lmgt_core.episodes import mean_episode
 from lmgt_core.quick_import import import_stable_baselines3
 from lmgt_core.shifter import RewardShifter
 
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 
 Policy = Callable[[Any], NDArray[np.int64]]  # views [batch, ...] -> actions [batch]
 Record = Callable[[str, dict[str, Any]], None]  # table, row
-ENVS = 20  # run side by side in an evaluation
 EVALUATION_SEED = 90_210  # of the first evaluation episode; the same episodes for every agent
 BLOCK = {"blackjack": 100}  # episodes that share a row of the log, by the world's folder: a hand is soon over
 
@@ -87,28 +84,18 @@ def train(
 
 def evaluate(world: World, policy: Policy, seed: int, episodes: int, limit: int | None) -> dict[str, float]:
     """Means of return and length over `episodes` whole episodes, without any shift; starts follow from `seed`."""
-    size = min(ENVS, episodes)
     make = partial(environment, world.name, False, limit)
-    envs = SyncVectorEnv([make] * size, autoreset_mode=AutoresetMode.DISABLED)
-    rng = np.random.default_rng(seed)
-    choices: Any = envs.single_action_space
-    played = _now_and_then_random(policy, EPSILON if world.game else 0.0, choices, rng)
-    returns: list[float] = []
-    lengths: list[float] = []
-    for first in range(0, episodes, size):
-        earned, lasted = one_episode_each(envs, played, seed + first)
-        returns += earned[: episodes - first].tolist()
-        lengths += lasted[: episodes - first].tolist()
-    envs.close()
-    return {"return": float(np.mean(returns)), "length": float(np.mean(lengths))}
+    if world.game:
+        policy = _now_and_then_random(policy, EPSILON, len(world.knowledge.actions), np.random.default_rng(seed))
+    return mean_episode(make, policy, seed, episodes)
 
 
-def _now_and_then_random(policy: Policy, epsilon: float, choices: Discrete, rng: np.random.Generator) -> Policy:
+def _now_and_then_random(policy: Policy, epsilon: float, actions: int, rng: np.random.Generator) -> Policy:
     """The policy, each of whose actions is a random one with probability `epsilon`."""
 
     def act(views: Any) -> NDArray[Any]:
         wild = rng.random(len(views)) < epsilon
-        return np.where(wild, rng.integers(choices.n, size=len(views)), policy(views))
+        return np.where(wild, rng.integers(actions, size=len(views)), policy(views))
 
     return act
 

@@ -1,14 +1,12 @@
 """What a policy earns: complete episodes from fixed starts, or an exact calculation; never with a shift."""
 
 import numpy as np
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from apps.control.exact import Policy
 from apps.control.worlds import World
-from lmgt_core.learners.episodes import one_episode_each
+from lmgt_core.episodes import mean_episode
 
 SEED = 90_210  # of the first evaluation episode; the same episodes for every agent
-ENVS = 20  # run side by side
 
 
 def evaluate(task: World, policy: Policy, episodes: int | None = None) -> dict[str, float]:
@@ -19,16 +17,7 @@ def evaluate(task: World, policy: Policy, episodes: int | None = None) -> dict[s
     if task.exactly is not None and episodes is None:
         return task.exactly(policy)
     wanted = task.episodes if episodes is None else episodes
-    size = min(ENVS, wanted)
-    envs = SyncVectorEnv([task.make] * size, autoreset_mode=AutoresetMode.DISABLED)
-    returns: list[float] = []
-    lengths: list[float] = []
-    for first in range(0, wanted, size):
-        earned, lasted = one_episode_each(envs, policy, SEED + first)
-        returns += earned[: wanted - first].tolist()
-        lengths += lasted[: wanted - first].tolist()
-    envs.close()
-    return {"return": float(np.mean(returns)), "length": float(np.mean(lengths))}
+    return mean_episode(task.make, policy, SEED, wanted)
 
 
 def random_policy(task: World, rng: np.random.Generator) -> Policy:

@@ -10,7 +10,7 @@ from apps.control.study_training import GOALS, POINTS, cell_rule, train
 from lmgt_core.errors import UserError
 from lmgt_core.prompt import STRATEGIES
 from lmgt_core.registry import NONE
-from lmgt_core.study.app import Field, Result, Settings
+from lmgt_core.study.app import Field, Result, Settings, check_shares
 
 
 class ControlApp:
@@ -70,9 +70,7 @@ class ControlApp:
         for field in ("env", "target", "taught_on"):
             if s[field] or field != "target":
                 cartpole(s[field])
-        for field in ("accuracy", "judge_share", "epsilon_final", "epsilon_share"):
-            if not 0 <= s[field] <= 1:
-                raise UserError(f"{field} {s[field]}: lies in [0, 1]")
+        check_shares(settings, "accuracy", "judge_share", "epsilon_final", "epsilon_share")
         if s["min_precision"] is not None and not 0.5 <= s["min_precision"] < 1:
             raise UserError(f"min_precision {s['min_precision']}: lies in [0.5, 1)")
         for field, least in (("questions", 1), ("steps", POINTS), ("noise", 0)):

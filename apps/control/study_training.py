@@ -20,7 +20,7 @@ from lmgt_core.prompt import RememberedTemplate
 from lmgt_core.rule_cards import Seam
 from lmgt_core.shift import ShiftRule, make_rule
 from lmgt_core.shifter import RewardShifter
-from lmgt_core.study.app import Result, Settings
+from lmgt_core.study.app import Result, Settings, horizon_of
 
 POINTS = 10  # evaluations of a training
 EPISODES = 10  # of an evaluation on the way; the last one has twice as many
@@ -76,8 +76,7 @@ def train(settings: Settings, seed: int) -> Result:
 def cell_rule(settings: Settings) -> ShiftRule:
     """The cell's shift rule; UserError for an unknown one."""
     s: Any = settings
-    horizon = max(round(s["judge_share"] * s["steps"]), 1)
-    return make_rule(s["rule"], s["scale"], s["steps"], horizon=horizon, seams=tuple(Seam))
+    return make_rule(s["rule"], s["scale"], s["steps"], horizon=horizon_of(settings), seams=tuple(Seam))
 
 
 def gated(

@@ -7,10 +7,10 @@ from typing import Any
 from apps.housekeep.episodes import BUILTIN_FOLDER, ENDING
 from apps.housekeep.judges import knowledge, make_context
 from apps.housekeep.judging import shift_rule
-from apps.housekeep.study_training import NOISY, POINTS, cell_config, cell_horizon, train
+from apps.housekeep.study_training import NOISY, POINTS, cell_config, train
 from lmgt_core.errors import UserError
 from lmgt_core.registry import make_judge
-from lmgt_core.study.app import Field, Result, Settings
+from lmgt_core.study.app import Field, Result, Settings, check_shares, horizon_of
 
 
 class HousekeepApp:
@@ -43,16 +43,14 @@ class HousekeepApp:
         homes = sorted(path.name.removesuffix(ENDING) for path in BUILTIN_FOLDER.glob(f"*{ENDING}"))
         if s["home"] not in homes:
             raise UserError(f"home {s['home']}: no such generated home; choose one of {', '.join(homes)}")
-        for field in ("accuracy", "judge_share"):
-            if not 0 <= s[field] <= 1:
-                raise UserError(f"{field} {s[field]}: lies in [0, 1]")
+        check_shares(settings, "accuracy", "judge_share")
         if s["steps"] < POINTS:
             raise UserError(f"steps {s['steps']}: is {POINTS} or more")
         if s["reward"] not in ("sparse", "dense"):
             raise UserError(f"reward {s['reward']}: choose one of sparse, dense")
         config = cell_config(settings)
         make_judge(config.judge, make_context(knowledge(None, None)))
-        shift_rule(config, config.control, config.steps, cell_horizon(settings))
+        shift_rule(config, config.control, config.steps, horizon_of(settings))
 
     def run(self, settings: Settings, seed: int) -> Result:
         """Trains once."""

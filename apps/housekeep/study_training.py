@@ -11,7 +11,7 @@ from apps.housekeep.config import TrainConfig
 from apps.housekeep.judging import build, prepare
 from apps.housekeep.train import CACHE, load, resolved
 from lmgt_core.run_log import RunLog
-from lmgt_core.study.app import Result, Settings
+from lmgt_core.study.app import Result, Settings, horizon_of
 
 TRAINING, EVALUATION = "0:80", "80:100"  # episodes of the home
 POINTS = 4  # evaluations of a training
@@ -39,14 +39,8 @@ def cell_config(settings: Settings) -> TrainConfig:
     )
 
 
-def cell_horizon(settings: Settings) -> int:
-    """Decisions after which a judge that fades is not heard any more; the same for every rule."""
-    s: Any = settings
-    return max(round(s["judge_share"] * s["steps"]), 1)
-
-
 def train(settings: Settings, seed: int) -> Result:
-    """The training's metrics: those of its last evaluation, and their means over all but the one before it began."""
+    """The training's metrics: those of its last evaluation, and the means over all but the first, untrained one."""
     import torch
 
     from apps.housekeep.train_skills import SkillsTrainer
@@ -59,7 +53,7 @@ def train(settings: Settings, seed: int) -> Result:
     with TemporaryDirectory() as folder:
         parts = build(config, training, config.steps, config.control)
         cache = Path(folder) / CACHE
-        judging = prepare(config, parts, config.steps, {"gated": False}, cache, seed, cell_horizon(settings))
+        judging = prepare(config, parts, config.steps, {"gated": False}, cache, seed, horizon_of(settings))
         trainer = SkillsTrainer(config, seed, training, evaluation, judging, MiniLMEncoder.load())
         with RunLog.create(Path(folder) / "run", resolved(config)) as log:
             last = trainer.train(log, lambda skills: None)

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
+
+from lmgt_core.errors import UserError
 
 Scalar: TypeAlias = bool | int | float | str | None
 Settings: TypeAlias = Mapping[str, Scalar]
@@ -19,6 +21,21 @@ class Field:
     about: str
     optional: bool = False
     """Whether null is a value, such as no judge."""
+
+
+def check_shares(settings: Settings, *fields: str) -> None:
+    """UserError for one of these settings that is no number in [0, 1]."""
+    for field in fields:
+        value: Any = settings[field]
+        if not 0 <= value <= 1:
+            raise UserError(f"{field} {value}: lies in [0, 1]")
+
+
+def horizon_of(settings: Settings) -> int:
+    """Decisions after which a fading rule's judge has no say, 1 or more: the share `judge_share` of `steps`."""
+    s: Any = settings
+    decisions: int = max(round(s["judge_share"] * s["steps"]), 1)
+    return decisions
 
 
 class StudyApp(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 from lmgt_core.errors import UserError
 from lmgt_core.rule_cards import Seam
 from lmgt_core.shift import make_rule
-from lmgt_core.study.app import Field, Result, Settings
+from lmgt_core.study.app import Field, Result, Settings, check_shares, horizon_of
 from lmgt_core.tabular.judges import (
     GRANULARITIES,
     Gated,
@@ -74,9 +74,7 @@ class TabularApp:
                 raise UserError(f"{field} {s[field]}: choose one of {', '.join(choices)}")
         if s["algorithm"] not in ("q-learning", "sarsa"):
             raise UserError(f"algorithm {s['algorithm']}: choose one of q-learning, sarsa")
-        for field in ("accuracy", "judge_share", "epsilon_final", "epsilon_share", "step_size"):
-            if not 0 <= s[field] <= 1:
-                raise UserError(f"{field} {s[field]}: lies in [0, 1]")
+        check_shares(settings, "accuracy", "judge_share", "epsilon_final", "epsilon_share", "step_size")
         if s["min_precision"] is not None and not 0.5 <= s["min_precision"] < 1:
             raise UserError(f"min_precision {s['min_precision']}: lies in [0.5, 1)")
         for field, least in (("size", 0), ("actions", 0), ("horizon", 1), ("steps", POINTS), ("noise", 0)):
@@ -146,8 +144,7 @@ def _world(settings: Settings) -> FiniteMDP:
 
 def _rule(settings: Settings) -> Any:
     s: Any = settings
-    horizon = max(round(s["judge_share"] * s["steps"]), 1)
-    return make_rule(s["rule"], s["scale"], s["steps"], horizon=horizon, seams=tuple(Seam))
+    return make_rule(s["rule"], s["scale"], s["steps"], horizon=horizon_of(settings), seams=tuple(Seam))
 
 
 def _judge(mdp: FiniteMDP, settings: Settings, rng: np.random.Generator) -> Gated:

@@ -1,7 +1,6 @@
 """The rules inside the agent, on the relevance network: choices and targets by hand, a silent critic, checkpoints."""
 
 import copy
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -22,14 +21,7 @@ HORIZON = 100
 LOOKAHEAD, PIES, ADOPS = LookAhead(), Pies(1.0, HORIZON), Adops(1.0, HORIZON)
 GAMMA = 0.5
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small wait for their threads most of the time."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def embeddings() -> tuple[np.ndarray, np.ndarray]:

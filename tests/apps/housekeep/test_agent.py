@@ -1,7 +1,6 @@
 """The relevance network: targets by hand, Polyak averages, and known answers learned in a few hundred steps."""
 
 import copy
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -16,14 +15,7 @@ OBJECTS, PLACES, SIZE = 12, 6, 16
 WORDS = Vocabulary(tuple(f"object_{i:02}" for i in range(OBJECTS)), tuple(f"room|place_{i}" for i in range(PLACES)))
 CONFIG = DrrnConfig(dropout=0.0, weight_decay=0.0)
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small wait for their threads most of the time."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def embeddings(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

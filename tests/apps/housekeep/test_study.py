@@ -6,10 +6,10 @@ import pytest
 
 from apps.cli import STUDIES
 from apps.housekeep.study import APP
-from apps.housekeep.study_training import cell_config, cell_horizon
+from apps.housekeep.study_training import cell_config
 from lmgt_core.errors import UserError
 from lmgt_core.shift import RULES
-from lmgt_core.study.app import MEASURED
+from lmgt_core.study.app import MEASURED, horizon_of
 from lmgt_core.study.runner import load_app
 from lmgt_core.study.study_file import load_plan, preset_names
 
@@ -36,7 +36,7 @@ def test_every_rule_that_the_skills_serve_can_be_studied() -> None:
 def test_a_cell_is_a_training_without_a_gate_in_one_home() -> None:
     config = cell_config({**DEFAULTS, "accuracy": 0.0, "steps": 200})
     assert config.judge == "noisy-oracle:0" and config.episodes == ("builtin:train_home_1",) and not config.gate
-    assert config.evaluate_every == 50 and cell_horizon({**DEFAULTS, "steps": 200}) == 100
+    assert config.evaluate_every == 50 and horizon_of({**DEFAULTS, "steps": 200}) == 100
     assert cell_config({**DEFAULTS, "judge": "none"}).judge == "none"
 
 

@@ -1,6 +1,5 @@
 """Primitive training: the loop runs, a killed run resumes exactly, and a neutral judge changes nothing."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +26,10 @@ SMALL = PrimitiveSettings(
     frame_size=36, max_steps=25, replay_capacity=80, learning_starts=20, target_every=30, rollout=32, batch_size=16
 )
 TEMPLATE = PromptTemplate("", "{state} {action}")
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:stable_baselines3")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums of the same numbers in the same order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning:stable_baselines3"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 
 class Always:

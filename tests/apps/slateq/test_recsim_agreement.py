@@ -8,7 +8,7 @@ from scipy import stats
 
 from apps.slateq.config import EvolutionConfig, WorldConfig
 from apps.slateq.simulator.make import make_simulator
-from apps.slateq.simulator.recsim_faults import lent, recsim_maker
+from apps.slateq.simulator.recsim_faults import lent, mend_luck, recsim_maker
 from apps.slateq.simulator.recsim_worlds import make_recsim
 from tests.apps.slateq.recsim_streams import ReplayedEvolution, ReplayedExploration, ReplayedSatisfaction
 from tests.contracts.recommender_simulator import random_slates
@@ -34,6 +34,7 @@ def hidden(environment: str, user_model: Any) -> dict[str, Any]:
 
 def assert_equal_trajectories(config: WorldConfig, recsim: Any, seed: int) -> int:
     """Serves both the same slates for STEPS steps, compares every number exactly; the sessions that ended."""
+    mend_luck()  # a world that RecSim itself has made draws from what is lent only after this
     ours, luck = REPLAYED[config.environment](config, seed, luck=77), np.random.RandomState(77)
     rng = np.random.default_rng(1)
     ours.started(), recsim.reset()
