@@ -45,25 +45,25 @@ COMMANDS = (
         ("housekeep", "watch"),
         "a video of a trained policy: first-person view, map, judge's verdicts and shifts",
         "apps.housekeep.config:WatchConfig",
-        "apps.housekeep.watch:main",
+        "apps.housekeep.watch.command:main",
     ),
     Command(
         ("housekeep", "compare"),
         "captions of the robot's view beside the view itself: what a judge makes of either",
         "apps.housekeep.config:CompareConfig",
-        "apps.housekeep.compare:main",
+        "apps.housekeep.compare.command:main",
     ),
     Command(
         ("housekeep", "generate"),
         "episodes of generated apartments, in the benchmark's format",
         "apps.housekeep.config:GenerateConfig",
-        "apps.housekeep.generate:main",
+        "apps.housekeep.episodes.generate:main",
     ),
     Command(
         ("housekeep", "data"),
         "what of the benchmark's 3D data is there, what is missing, how to get it",
         "apps.housekeep.config:DataConfig",
-        "apps.housekeep.data_check:main",
+        "apps.housekeep.episodes.data_check:main",
     ),
     Command(
         ("housekeep", "demo"),
@@ -81,7 +81,7 @@ COMMANDS = (
         ("control", "table"),
         "the paper's grid of tasks, algorithms, judges and budgets",
         "apps.control.config:TableConfig",
-        "apps.control.table:main",
+        "apps.control.study.table:main",
     ),
     Command(
         ("slateq", "train"),
@@ -117,43 +117,43 @@ COMMANDS = (
         ("atari", "compare"),
         "captions of frames beside the frames themselves: what a judge makes of either",
         "apps.atari_vision.config:CompareConfig",
-        "apps.atari_vision.compare:main",
+        "apps.atari_vision.compare.command:main",
     ),
     Command(
         ("captioner", "train"),
         "a small captioner of one world, taught with known descriptions",
         "apps.atari_vision.config:CaptionerTrainConfig",
-        "apps.atari_vision.compare:train_command",
+        "apps.atari_vision.compare.command:train_command",
     ),
     Command(
         ("judge", "ask"),
         "one question to a judge: prompt, reply, probabilities, verdict, shift",
-        "lmgt_core.judge_commands:AskConfig",
+        "lmgt_core.audit.commands:AskConfig",
         "apps.cli:ask",
     ),
     Command(
         ("judge", "audit"),
         "judges measured on questions whose answers are known",
-        "lmgt_core.judge_commands:AuditConfig",
+        "lmgt_core.audit.commands:AuditConfig",
         "apps.cli:audit",
     ),
     Command(
         ("judge", "distill"),
         "a small network that answers as a judge does",
-        "lmgt_core.judge_commands:DistillConfig",
+        "lmgt_core.audit.commands:DistillConfig",
         "apps.cli:distill",
     ),
     Command(
         ("judge", "serve"),
         "a judge as an OpenAI-compatible server on this machine",
-        "lmgt_core.serve:ServeConfig",
-        "lmgt_core.serve:main",
+        "lmgt_core.judges.openai.serve:ServeConfig",
+        "lmgt_core.judges.openai.serve:main",
     ),
     Command(
         ("judge", "cache"),
         "what a file of judgments holds; export, import, prune",
-        "lmgt_core.cache_commands:CacheConfig",
-        "lmgt_core.cache_commands:main",
+        "lmgt_core.cache.commands:CacheConfig",
+        "lmgt_core.cache.commands:main",
     ),
     Command(
         ("study",),
@@ -164,8 +164,8 @@ COMMANDS = (
     Command(
         ("report",),
         "one self-contained page that compares runs",
-        "lmgt_core.report:ReportConfig",
-        "lmgt_core.report:main",
+        "lmgt_core.report.command:ReportConfig",
+        "lmgt_core.report.command:main",
     ),
     Command(
         ("doctor",),
@@ -185,16 +185,16 @@ def _judged(command: str, config: Any) -> Any:
     if config.app not in TASKS:
         raise UserError(f"--app {config.app}: no such app; there are: {', '.join(TASKS)}")
     task = load(TASKS[config.app])(config.env, config.prompts, config.documents)
-    return load(f"lmgt_core.judge_commands:{command}")(config, task)
+    return load(f"lmgt_core.audit.commands:{command}")(config, task)
 
 
 ask, audit, distill = (partial(_judged, command) for command in ("ask", "audit", "distill"))
 
 # What `lmgt study` runs in: app -> module:app, which its processes import for themselves.
 STUDIES = {
-    "tabular": "lmgt_core.tabular.study_app:APP",
-    "control": "apps.control.study:APP",
-    "housekeep": "apps.housekeep.study:APP",
+    "tabular": "apps.tabular.study_app:APP",
+    "control": "apps.control.study.app:APP",
+    "housekeep": "apps.housekeep.study.app:APP",
 }
 
 

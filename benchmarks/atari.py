@@ -30,16 +30,16 @@ import numpy as np
 
 from apps.atari_vision.config import JudgeConfig
 from apps.atari_vision.describe import FrameDescriber, captions_of
+from apps.atari_vision.domain import Judging, name_judging, world_captioner
 from apps.atari_vision.frames import collect
-from apps.atari_vision.judging import Judging, name_judging, world_captioner
+from apps.atari_vision.learners.settings import recurrent_config, sb3_settings
 from apps.atari_vision.oracle import make_expert
 from apps.atari_vision.simulator.seen import FRAME, MEMORY
 from apps.atari_vision.train import recurrent_envs
-from apps.atari_vision.train_settings import recurrent_config, sb3_settings
 from apps.atari_vision.worlds import World, world
 from captioners.memory import FrameMemory
 from lmgt_core.errors import UserError
-from lmgt_core.tables import print_table
+from lmgt_core.report.terminal_tables import print_table
 
 FRAMES = 4  # of the game, a decision
 ROUNDS = 5  # medians are of so many
@@ -101,7 +101,7 @@ def dqn_row(made: World, device: str, decisions: int) -> Row:
 
 def dqn(made: World, device: str) -> tuple[Any, Callable[[], None]]:
     """A DQN whose replay holds something, and one decision of it: look, act, store."""
-    from apps.atari_vision.train_learners import make_learner
+    from apps.atari_vision.learners.sb3 import make_learner
 
     settings = sb3_settings("dqn", True, 10**6, ("buffer_size=5000", "learning_starts=100"))
     learner: Any = make_learner(made, "dqn", settings, 0, None, None, device)
@@ -130,8 +130,8 @@ def _speed(agent: str, device: str, copies: int, acting: float, learning: float)
 
 def taught(made: World, folder: Path) -> dict[str, str]:
     """`trained` and `distilled` by the names of files that were taught a moment: speed does not depend on skill."""
-    from apps.atari_vision.compare import train_on
-    from lmgt_core.distill_frames import FrameSettings, distill_frames
+    from apps.atari_vision.compare.command import train_on
+    from lmgt_core.distill.frames import FrameSettings, distill_frames
     from lmgt_core.judges.distilled_frames import save_frame_student
     from lmgt_core.judges.oracle import OracleJudge
 

@@ -31,15 +31,15 @@ from apps.atari_vision.ngu import config as ngu
 from apps.atari_vision.ngu.run import make_trainer
 from apps.atari_vision.r2d2.config import SMALL, R2D2Config, without_memory
 from apps.atari_vision.r2d2.run import Schedule, Trainer, Worlds
-from lmgt_core.description import Description
 from lmgt_core.errors import UserError
+from lmgt_core.guidance.shifter import RewardShifter
 from lmgt_core.judges.oracle import OracleJudge
-from lmgt_core.judgment import Verdict
-from lmgt_core.prompt import Prompt, PromptTemplate
-from lmgt_core.shift import Raw
-from lmgt_core.shifter import RewardShifter
-from lmgt_core.statistics import bootstrap_ci
-from lmgt_core.tables import print_table, write_rows
+from lmgt_core.judging.description import Description
+from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.prompt import Prompt, PromptTemplate
+from lmgt_core.report.terminal_tables import print_table, write_rows
+from lmgt_core.rules.shift import Raw
+from lmgt_core.training.statistics import bootstrap_ci
 
 EVALUATIONS = 10
 

@@ -26,8 +26,8 @@ from rich.table import Table
 
 import apps.housekeep
 from apps.housekeep.config import SimulatorConfig
-from apps.housekeep.episode import Episode
-from apps.housekeep.episodes import load_many
+from apps.housekeep.episodes.episode import Episode
+from apps.housekeep.episodes.load import load_many
 from apps.housekeep.simulator.factory import check_simulator, make_simulator
 from apps.housekeep.simulator.protocol import Action, Simulator
 from apps.housekeep.simulator.remote import RemoteSimulator

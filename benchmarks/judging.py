@@ -22,26 +22,26 @@ from rich.console import Console
 from rich.table import Table
 
 from apps.control.describe import CARTPOLE
-from apps.control.judging import PROMPTS
+from apps.control.domain import PROMPTS
 from apps.control.worlds import WORLDS
-from lmgt_core.cache import JudgeCache
-from lmgt_core.distill import distill
+from lmgt_core.cache.judge_cache import JudgeCache
+from lmgt_core.distill.judge import distill
 from lmgt_core.files import write_json_atomic
-from lmgt_core.judge import Judge
+from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.wrappers import RewardShift
 from lmgt_core.judges.distilled import DistilledJudge, load_student
-from lmgt_core.judges.gguf_file import GgufFile
-from lmgt_core.judges.gguf_llama import llama_shape, load_tokenizer, load_weights
-from lmgt_core.judges.smollm2 import ChatMLTokenizer, installed_file, one_thread
-from lmgt_core.label_scoring import LabelScoringJudge
-from lmgt_core.prompt import Prompt
-from lmgt_core.provenance import provenance
-from lmgt_core.registry import JudgeContext, make_judge
-from lmgt_core.shared_prefix import PrefixScorer
-from lmgt_core.shift import Raw
-from lmgt_core.shifter import RewardShifter
-from lmgt_core.strategies import load_strategy
-from lmgt_core.verdict_parser import parse_verdict
-from lmgt_core.wrappers import RewardShift
+from lmgt_core.judges.huggingface.shared_prefix import PrefixScorer
+from lmgt_core.judges.label_scoring import LabelScoringJudge
+from lmgt_core.judges.smollm2.gguf_file import GgufFile
+from lmgt_core.judges.smollm2.gguf_llama import llama_shape, load_tokenizer, load_weights
+from lmgt_core.judges.smollm2.judge import ChatMLTokenizer, installed_file, one_thread
+from lmgt_core.judging.judge import Judge
+from lmgt_core.judging.prompt import Prompt
+from lmgt_core.judging.registry import JudgeContext, make_judge
+from lmgt_core.judging.strategies import load_strategy
+from lmgt_core.judging.verdict_parser import parse_verdict
+from lmgt_core.rules.shift import Raw
+from lmgt_core.training.provenance import provenance
 
 AIMS = {"batched": 20.0, "distilled": 1_000.0}  # times naive generation
 LOOKUPS = {"memory": 100_000.0, "file": 10_000.0}  # a second

@@ -28,7 +28,7 @@ from typing import Any
 
 from apps.slateq.simulator import recsim_faults
 from apps.slateq.train_config import TrainConfig
-from lmgt_core.tables import print_table
+from lmgt_core.report.terminal_tables import print_table
 
 AIM = 10
 AGENT = "slate_topk_topk_q"  # RecSim's name of QL-TT-TS
@@ -125,7 +125,7 @@ def ours(steps: int) -> list[Speed]:
     one_deterministic_thread()
     from apps.slateq.train import resolved
     from apps.slateq.trainer import Trainer
-    from lmgt_core.run_log import RunLog
+    from lmgt_core.training.run_log import RunLog
 
     total = WARM_UP + steps
     with TemporaryDirectory() as folder:

@@ -9,17 +9,17 @@ from PIL import UnidentifiedImageError
 
 from apps.atari_vision.config import AskConfig
 from apps.atari_vision.describe import FrameDescriber
-from apps.atari_vision.judging import check_judge_of_captions, seeing_judge, world_captioner
+from apps.atari_vision.domain import check_judge_of_captions, seeing_judge, world_captioner
 from apps.atari_vision.worlds import World, world
 from captioners.captioner import Caption, CaptionFailure, Image
 from captioners.memory import FrameMemory
+from lmgt_core.audit.commands import answer_lines, heard
 from lmgt_core.compare.uncaptioned import CaptionedOnly
 from lmgt_core.errors import UserError
-from lmgt_core.judge_commands import answer_lines, heard
-from lmgt_core.registry import NONE
-from lmgt_core.shift import make_rule
-from lmgt_core.shifter import ask
-from lmgt_core.tables import write_rows
+from lmgt_core.guidance.shifter import ask
+from lmgt_core.judging.registry import NONE
+from lmgt_core.report.terminal_tables import write_rows
+from lmgt_core.rules.shift import make_rule
 
 ORACLES = ("oracle", "noisy-oracle")
 

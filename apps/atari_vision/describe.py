@@ -15,8 +15,8 @@ from apps.atari_vision.worlds import World
 from captioners.captioner import Caption, Captioner, CaptionFailure, image_digest
 from captioners.memory import FrameMemory
 from lmgt_core.compare.uncaptioned import UNCAPTIONED
-from lmgt_core.description import Description, Image
-from lmgt_core.shifter import RewardShifter, Shifts
+from lmgt_core.guidance.shifter import RewardShifter, Shifts
+from lmgt_core.judging.description import Description, Image
 
 ACTION = "action"  # the fact that names the action
 IN_THE_PICTURE = "The picture shows the state."

@@ -12,10 +12,10 @@ from apps.atari_vision.describe import ACTION
 from apps.atari_vision.simulator.seen import MEMORY
 from apps.atari_vision.worlds import WORLDS, World
 from captioners.memory import FrameMemory
-from lmgt_core.judgment import Verdict
-from lmgt_core.prompt import Prompt
-from lmgt_core.statistics import bootstrap_ci
-from lmgt_core.tables import print_table
+from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.prompt import Prompt
+from lmgt_core.report.terminal_tables import print_table
+from lmgt_core.training.statistics import bootstrap_ci
 
 
 def make_expert(world: World, memory: FrameMemory) -> Callable[[Prompt], Verdict]:

@@ -13,17 +13,17 @@ from typing import Any
 
 from apps.atari_vision.actors import Envs, make_envs
 from apps.atari_vision.config import AGENTS, TrainConfig
-from apps.atari_vision.judging import Judging, audited, headline, name_judging
-from apps.atari_vision.train_settings import recurrent_config, sb3_settings
+from apps.atari_vision.domain import Judging, audited, headline, name_judging
+from apps.atari_vision.learners.settings import recurrent_config, sb3_settings
 from apps.atari_vision.worlds import World, environment, world
 from lmgt_core.errors import UserError
-from lmgt_core.processes import in_processes
-from lmgt_core.progress import progress
-from lmgt_core.provenance import provenance
-from lmgt_core.run_log import RunLog
-from lmgt_core.shift import make_rule
-from lmgt_core.statistics import summarise
-from lmgt_core.tables import print_table
+from lmgt_core.report.terminal_tables import print_table
+from lmgt_core.rules.shift import make_rule
+from lmgt_core.training.processes import in_processes
+from lmgt_core.training.progress import progress
+from lmgt_core.training.provenance import provenance
+from lmgt_core.training.run_log import RunLog
+from lmgt_core.training.statistics import summarise
 
 SB3 = ("dqn", "ppo")
 STATS = ("judgments", "cache_hits", "unreadable", "abstained", "seconds")
@@ -157,7 +157,7 @@ def _learn_sb3(
     config: TrainConfig, made: World, seed: int, shifter: Any, log: RunLog, tick: Tick
 ) -> Mapping[str, float | None]:
     """DQN or PPO, from the beginning: neither can go on from the middle with the same numbers."""
-    from apps.atari_vision import train_learners as learners
+    from apps.atari_vision.learners import sb3 as learners
 
     settings = sb3_settings(config.agent, made.game, config.steps, config.set)
     learner = learners.make_learner(made, config.agent, settings, seed, shifter, config.limit)

@@ -23,8 +23,8 @@ from apps.atari_vision.simulator.cartpole import CartPoleFrames
 from apps.atari_vision.simulator.seen import AgentView, Seen
 from captioners.phrasing import Phrasing
 from lmgt_core.errors import UserError
-from lmgt_core.prompt import PromptTemplate
-from lmgt_core.strategies import load_strategy
+from lmgt_core.judging.prompt import PromptTemplate
+from lmgt_core.judging.strategies import load_strategy
 
 PROMPTS = Path(__file__).parent / "prompts"
 CAPTIONS = PROMPTS.parent / "captions"  # what an image-text model is asked for

@@ -23,9 +23,9 @@ from apps.control.exact import Policy
 from apps.control.hyperparameters import OFF_POLICY, REFERENCES, Reference
 from apps.control.vector import training_envs
 from apps.control.worlds import World
-from lmgt_core.learners.judge_ahead import JudgeAhead
+from lmgt_core.guidance.judge_ahead import JudgeAhead
+from lmgt_core.guidance.shifter import RewardShifter
 from lmgt_core.learners.replay import ShiftReplayBuffer
-from lmgt_core.shifter import RewardShifter
 
 CLASSES: Mapping[str, type[BaseAlgorithm]] = {
     "dqn": sb3.DQN,

@@ -11,7 +11,7 @@ from math import atan2, degrees
 from typing import Any
 
 from apps.control.bins import Quantity, mirrored
-from lmgt_core.description import Description
+from lmgt_core.judging.description import Description
 
 ACTION = "action"  # the fact that names the action
 SIDES = ("left", "right")

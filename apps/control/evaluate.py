@@ -4,7 +4,7 @@ import numpy as np
 
 from apps.control.exact import Policy
 from apps.control.worlds import World
-from lmgt_core.episodes import mean_episode
+from lmgt_core.training.episodes import mean_episode
 
 SEED = 90_210  # of the first evaluation episode; the same episodes for every agent
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from apps.control.config import JudgeConfig
-from apps.control.judging import load_template, make_context, prompt_folder
+from apps.control.domain import load_template, make_context, prompt_folder
 from apps.control.probes import probe_set
 from apps.control.worlds import read_action, read_state, world
-from lmgt_core.description import Description
+from lmgt_core.audit.judging_task import JudgingTask
 from lmgt_core.errors import UserError
-from lmgt_core.judging_task import JudgingTask
+from lmgt_core.judging.description import Description
 
 
 def make_task(env: str, prompts: Path | None = None, documents: Path | None = None) -> JudgingTask:

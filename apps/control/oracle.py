@@ -19,7 +19,7 @@ from apps.control.describe import (
     BlackjackDescriber,
     WatchDescriber,
 )
-from lmgt_core.judgment import Verdict
+from lmgt_core.judging.judgment import Verdict
 
 Facts = Mapping[str, str]
 Expert = Callable[[Facts], Verdict]  # LookupError for facts of another task
@@ -123,7 +123,7 @@ def main() -> None:
 
     from apps.control.evaluate import evaluate, expert_policy, random_policy
     from apps.control.worlds import WORLDS
-    from lmgt_core.tables import print_table
+    from lmgt_core.report.terminal_tables import print_table
 
     rows = []
     for task in WORLDS.values():

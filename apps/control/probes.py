@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from apps.control.worlds import World
-from lmgt_core.audit import Probe, balance_probes
-from lmgt_core.description import Description
-from lmgt_core.judgment import Verdict
-from lmgt_core.prompt import Prompt
+from lmgt_core.audit.audit import Probe, balance_probes
+from lmgt_core.judging.description import Description
+from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.prompt import Prompt
 
 PROBES = 600  # at most, unless a task has few questions and is asked whole
 WHOLE = 600  # a task with no more questions is asked whole

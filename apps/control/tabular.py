@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from apps.control.evaluate import evaluate
 from apps.control.exact import Policy
 from apps.control.worlds import World
-from lmgt_core.shifter import RewardShifter
-from lmgt_core.wrappers import RewardShift
+from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.wrappers import RewardShift
 
 Record = Callable[[str, dict[str, Any]], None]  # table, row
 STOP_WINDOW, STOP_MEAN = 750, 0.95  # RUDDER's rule: this share of this many last decisions was optimal

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from apps.control.config import ALGORITHMS, TrainConfig
+from apps.control.domain import CACHE, Judging, ask_ahead, headline, load_template, prepare
 from apps.control.hyperparameters import OFF_POLICY, TABULAR, impossible
-from apps.control.judging import CACHE, Judging, ask_ahead, headline, load_template, prepare
 from apps.control.learners import load_learners
 from apps.control.worlds import World, world
 from lmgt_core.errors import UserError
-from lmgt_core.processes import in_processes
-from lmgt_core.progress import progress
-from lmgt_core.provenance import provenance
-from lmgt_core.run_log import RunLog
-from lmgt_core.shift import make_rule
-from lmgt_core.statistics import summarise
-from lmgt_core.tables import print_table
+from lmgt_core.report.terminal_tables import print_table
+from lmgt_core.rules.shift import make_rule
+from lmgt_core.training.processes import in_processes
+from lmgt_core.training.progress import progress
+from lmgt_core.training.provenance import provenance
+from lmgt_core.training.run_log import RunLog
+from lmgt_core.training.statistics import summarise
 
 Metrics = dict[str, float | None]
 STATS = ("judgments", "cache_hits", "unreadable", "abstained", "seconds")
@@ -130,8 +130,8 @@ def _learn_deep(
     agents = load_learners()
     import torch
 
-    from lmgt_core.learners.judge_ahead import JudgeAhead
-    from lmgt_core.shifter import RewardShifter
+    from lmgt_core.guidance.judge_ahead import JudgeAhead
+    from lmgt_core.guidance.shifter import RewardShifter
 
     torch.set_num_threads(1)
     begun = time.perf_counter()

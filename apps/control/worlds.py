@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from apps.control import describe, exact, oracle
 from apps.control.describe import BinnedDescriber, BlackjackDescriber, WatchDescriber
 from apps.control.watch_repair import BRANDS, WatchRepairEnv
-from lmgt_core.description import Description
 from lmgt_core.errors import UserError
-from lmgt_core.judgment import Verdict
-from lmgt_core.prompt import Prompt
+from lmgt_core.judging.description import Description
+from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.prompt import Prompt
 
 
 class EnumerableDescriber(Protocol):

@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 
 from apps.housekeep.config import AuditConfig
 from apps.housekeep.describe import Decision, describe
-from apps.housekeep.judges import knowledge, make_context
-from apps.housekeep.labels import TEST, TRAIN, VAL, Labels
-from apps.housekeep.minilm_pairs import PUBLISHED
+from apps.housekeep.knowledge.judges import knowledge, make_context
+from apps.housekeep.knowledge.labels import TEST, TRAIN, VAL, Labels
+from apps.housekeep.knowledge.minilm_pairs import PUBLISHED
+from apps.housekeep.knowledge.places import split_place
+from apps.housekeep.knowledge.ranking import Ranking, rank
 from apps.housekeep.oracle import PLACE
-from apps.housekeep.places import split_place
-from apps.housekeep.ranking import Ranking, rank
 from lmgt_core.errors import UserError
-from lmgt_core.judge import Judge, JudgeKind
+from lmgt_core.guidance.shifter import ask
 from lmgt_core.judges.minilm import MiniLMEncoder
-from lmgt_core.judgment import Judgment, Verdict
-from lmgt_core.progress import progress
-from lmgt_core.prompt import PromptTemplate
-from lmgt_core.registry import make_judge, parse_spec
-from lmgt_core.shifter import ask
-from lmgt_core.tables import print_table, write_rows
+from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.judging.prompt import PromptTemplate
+from lmgt_core.judging.registry import make_judge, parse_spec
+from lmgt_core.report.terminal_tables import print_table, write_rows
+from lmgt_core.training.progress import progress
 
 TEMPLATE = Path(__file__).parent / "prompts" / "zero-shot.txt"
 SPLITS = (TEST, VAL, TRAIN)

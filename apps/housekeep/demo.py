@@ -27,8 +27,9 @@ class DemoConfig:
 
 def main(config: DemoConfig) -> dict[str, Any]:
     """Trains, evaluates on other episodes of the same home, writes the report and the video."""
-    from apps.housekeep import evaluate, train, watch
-    from lmgt_core.report import build_report
+    from apps.housekeep import evaluate, train
+    from apps.housekeep.watch import command as watch
+    from lmgt_core.report.command import build_report
 
     runs = []
     for judge in JUDGES:

@@ -7,8 +7,8 @@ categories and rooms, not single things: equal situations get equal words, so a 
 
 from dataclasses import dataclass
 
-from apps.housekeep.places import object_words, place_words
-from lmgt_core.description import Description
+from apps.housekeep.knowledge.places import object_words, place_words
+from lmgt_core.judging.description import Description
 
 
 @dataclass(frozen=True)

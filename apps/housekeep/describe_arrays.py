@@ -6,12 +6,12 @@ Everything that they say is in the observation, so they serve single environment
 from collections.abc import Mapping
 from typing import Any
 
+from apps.housekeep.agent.features import Vocabulary
 from apps.housekeep.describe import Decision, describe
-from apps.housekeep.features import Vocabulary
-from apps.housekeep.places import split_place
+from apps.housekeep.knowledge.places import split_place
 from apps.housekeep.simulator.protocol import Action
 from apps.housekeep.skills import Kind
-from lmgt_core.description import Description
+from lmgt_core.judging.description import Description
 
 KINDS = ("", "pick", "place")  # of what GRAB_RELEASE would do, as numbered in an observation's `ahead`
 

@@ -1,8 +1,9 @@
 """Gymnasium environments: `lmgt/Housekeep-v0` (the benchmark's six actions) and `lmgt/HousekeepSkills-v0` (skills).
 
 Importing this module registers both; `gymnasium.make("apps.housekeep.env:lmgt/Housekeep-v0")` does it in one go.
-Rewards are the task's, without any shift: wrap the environment in `lmgt_core.wrappers.RewardShift` with the describer
-of describe_arrays.py. At an episode's end `info["metrics"]` holds the benchmark's metrics that are defined for it.
+Rewards are the task's, without any shift: wrap the environment in `lmgt_core.guidance.wrappers.RewardShift` with the
+describer of describe_arrays.py. At an episode's end `info["metrics"]` holds the benchmark's metrics that are defined
+for it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,20 +15,27 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from apps.housekeep.describe_arrays import KINDS
+from apps.housekeep.agent.features import MAX_PAIRS, SCALARS, Vocabulary, observe
+from apps.housekeep.agent.text_observation import (
+    SECTIONS,
+    Encoder,
+    TextEncoding,
+    captioner_of,
+    decision_ahead,
+    seen_text,
+)
 from apps.housekeep.config import SimulatorConfig
 from apps.housekeep.describe import Decision
-from apps.housekeep.describe_arrays import KINDS
-from apps.housekeep.episode import Episode
-from apps.housekeep.episodes import BUILTIN, load_many
-from apps.housekeep.features import MAX_PAIRS, SCALARS, Vocabulary, observe
+from apps.housekeep.episodes.episode import Episode
+from apps.housekeep.episodes.load import BUILTIN, load_many
+from apps.housekeep.knowledge.places import place_name
+from apps.housekeep.knowledge.words import skill_words
 from apps.housekeep.metrics import episode_metrics
-from apps.housekeep.places import place_name
 from apps.housekeep.simulator.factory import make_simulator
 from apps.housekeep.simulator.protocol import Action, Frame, Simulator
 from apps.housekeep.skills import SkillRunner, candidates
 from apps.housekeep.task import MAX_STEPS, Reward, Task
-from apps.housekeep.text_observation import SECTIONS, Encoder, TextEncoding, captioner_of, decision_ahead, seen_text
-from apps.housekeep.words import skill_words
 from lmgt_core.errors import UserError
 
 MAX_CANDIDATES = 160  # look, explore, going to each receptacle, and the longer of: objects to pick, places to put

@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.housekeep.config import EvaluateConfig, JudgeConfig
-from apps.housekeep.episode import Episode
-from apps.housekeep.episodes import load_many, object_split
-from apps.housekeep.judging import shift_rule
+from apps.housekeep.domain import shift_rule
+from apps.housekeep.episodes.episode import Episode
+from apps.housekeep.episodes.load import load_many, object_split
 from apps.housekeep.metrics import METRICS
 from apps.housekeep.simulator.factory import check_scenes, check_simulator, make_simulator
-from lmgt_core.agent_rule import AgentRule
 from lmgt_core.errors import UserError
-from lmgt_core.processes import in_processes
-from lmgt_core.progress import progress
-from lmgt_core.registry import NONE
-from lmgt_core.statistics import iqm, nested_bootstrap_ci
-from lmgt_core.tables import print_table, write_rows
+from lmgt_core.judging.registry import NONE
+from lmgt_core.report.terminal_tables import print_table, write_rows
+from lmgt_core.rules.agent_rule import AgentRule
+from lmgt_core.training.processes import in_processes
+from lmgt_core.training.progress import progress
+from lmgt_core.training.statistics import iqm, nested_bootstrap_ci
 
 BASELINES = ("nothing", "random")
 SHOWN = ("object_success", "net_success", "episode_success", "misplaced_found", "all_objects_right", "steps")
@@ -88,9 +88,9 @@ def evaluate_job(job: Job, tick: Callable[[int], None]) -> Results:
     """The metrics of every episode under one policy."""
     import torch
 
-    from apps.housekeep.policies import play
+    from apps.housekeep.agent.policies import play
+    from apps.housekeep.knowledge.votes import load_votes
     from apps.housekeep.task import Task
-    from apps.housekeep.votes import load_votes
 
     torch.set_num_threads(1)
     episodes = load_many(job.config.episodes, job.config.select)
@@ -108,12 +108,12 @@ def evaluate_job(job: Job, tick: Callable[[int], None]) -> Results:
 
 def make_policy(job: Job, episodes: Sequence[Episode]) -> Any:
     """The policy that `job` names."""
-    from apps.housekeep.agent import DrrnConfig
-    from apps.housekeep.features import Vocabulary
-    from apps.housekeep.policies import AgentPolicy, NothingPolicy, RandomPolicy
-    from apps.housekeep.train_skills import load_agent
+    from apps.housekeep.agent.drrn import DrrnConfig
+    from apps.housekeep.agent.features import Vocabulary
+    from apps.housekeep.agent.policies import AgentPolicy, NothingPolicy, RandomPolicy
+    from apps.housekeep.agent.train_skills import load_agent
     from lmgt_core.judges.minilm import MiniLMEncoder
-    from lmgt_core.run_log import RunLog
+    from lmgt_core.training.run_log import RunLog
 
     rng = np.random.default_rng([job.seed, job.config.seed, 17])
     if job.policy == "nothing":

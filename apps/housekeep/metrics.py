@@ -8,7 +8,7 @@ from apps.housekeep.simulator.protocol import path_length
 from apps.housekeep.task import Task
 
 if TYPE_CHECKING:
-    from apps.housekeep.votes import Votes
+    from apps.housekeep.knowledge.votes import Votes
 
 # Names, in the order of tables; every value is a float, or None where it is undefined for this episode.
 METRICS = (

@@ -10,11 +10,11 @@ from functools import cached_property
 from typing import Protocol
 
 from apps.housekeep.describe import Decision
-from apps.housekeep.episode import Episode
-from apps.housekeep.places import place_name
+from apps.housekeep.episodes.episode import Episode
+from apps.housekeep.knowledge.places import place_name
 from lmgt_core.errors import UserError
-from lmgt_core.judgment import Verdict
-from lmgt_core.prompt import Prompt
+from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.prompt import Prompt
 
 PICK, PLACE = "pick", "place"
 

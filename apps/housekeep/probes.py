@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from apps.housekeep.labels import VAL, Labels
+from apps.housekeep.knowledge.labels import VAL, Labels
+from apps.housekeep.knowledge.places import split_place
 from apps.housekeep.oracle import PICK, PLACE, verdict
-from apps.housekeep.places import split_place
-from lmgt_core.audit import Probe
-from lmgt_core.judgment import Verdict
-from lmgt_core.prompt import Prompt
+from lmgt_core.audit.audit import Probe
+from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.prompt import Prompt
 
 Render = Callable[[str, str, str, str], Prompt]  # kind, object, receptacle, room -> the question
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.housekeep.floor_plan import FloorPlan, Room
+from apps.housekeep.episodes.floor_plan import FloorPlan, Room
 from apps.housekeep.simulator.geometry import Rect
 from apps.housekeep.simulator.grid import Grid
 from apps.housekeep.simulator.protocol import AGENT_RADIUS_METRES

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 
 from apps.housekeep.config import TrainConfig
-from apps.housekeep.episode import Episode
-from apps.housekeep.episodes import load_many
-from apps.housekeep.judging import Judging, Parts, ask_ahead, audit, build, load_template, prepare
+from apps.housekeep.domain import Judging, Parts, ask_ahead, audit, build, load_template, prepare
+from apps.housekeep.episodes.episode import Episode
+from apps.housekeep.episodes.load import load_many
 from apps.housekeep.metrics import METRICS
 from apps.housekeep.simulator.factory import check_scenes, check_simulator
 from lmgt_core.errors import UserError
-from lmgt_core.processes import in_processes
-from lmgt_core.progress import progress
-from lmgt_core.provenance import provenance
-from lmgt_core.run_log import RunLog
-from lmgt_core.statistics import summarise
-from lmgt_core.tables import print_table
+from lmgt_core.report.terminal_tables import print_table
+from lmgt_core.training.processes import in_processes
+from lmgt_core.training.progress import progress
+from lmgt_core.training.provenance import provenance
+from lmgt_core.training.run_log import RunLog
+from lmgt_core.training.statistics import summarise
 
 Numbers = dict[str, float | None]
 CACHE = "judgments.sqlite"
@@ -110,7 +110,7 @@ def train_seed(config: TrainConfig, audited: dict[str, Any], seed: int, tick: Ca
 
     import torch
 
-    from apps.housekeep.train_skills import SkillsTrainer
+    from apps.housekeep.agent.train_skills import SkillsTrainer
     from lmgt_core.judges.minilm import MiniLMEncoder
 
     torch.set_num_threads(1)  # small networks are faster on one thread, and two seeds do not fight
@@ -126,7 +126,7 @@ def train_seed(config: TrainConfig, audited: dict[str, Any], seed: int, tick: Ca
         metrics = trainer.train(log, tick)
         trainer.task.simulator.close()
     else:
-        from apps.housekeep.train_primitive import train_primitive
+        from apps.housekeep.agent.train_primitive import train_primitive
 
         metrics = train_primitive(config, seed, training, evaluation, judging, log, tick)
     judging.close()

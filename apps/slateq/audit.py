@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 
 from apps.slateq.config import AuditConfig, JudgeConfig, WorldConfig
-from apps.slateq.judging import Words, load_words
+from apps.slateq.domain import Words, load_words
 from apps.slateq.probes import SEED
-from lmgt_core.cache import JudgeCache
+from lmgt_core.audit.gate import audit_judge
+from lmgt_core.cache.judge_cache import JudgeCache
 from lmgt_core.errors import UserError
-from lmgt_core.gate import audit_judge
-from lmgt_core.judge import Judge
-from lmgt_core.judgment import Verdict
-from lmgt_core.progress import progress
-from lmgt_core.registry import make_judge
-from lmgt_core.shift import speaks
-from lmgt_core.shifter import ask
-from lmgt_core.tables import print_table, write_rows
+from lmgt_core.guidance.shifter import ask
+from lmgt_core.judging.judge import Judge
+from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.registry import make_judge
+from lmgt_core.report.terminal_tables import print_table, write_rows
+from lmgt_core.rules.shift import speaks
+from lmgt_core.training.progress import progress
 
 COLUMNS = ("judge", "kind", "vocabulary", "n", "accuracy", "baseline", "auc", "precision", "coverage", "served")
 NOTE = (

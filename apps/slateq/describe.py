@@ -15,7 +15,7 @@ import numpy as np
 
 from apps.slateq.config import JudgeUnit
 from apps.slateq.simulator.protocol import Feedback, Integers, Observation
-from lmgt_core.description import Description
+from lmgt_core.judging.description import Description
 
 EDGES = (-0.6, -0.2, 0.2, 0.6)  # of interests in [-1, 1]
 ATTITUDES = ("strongly dislikes", "dislikes", "is indifferent to", "likes", "loves")

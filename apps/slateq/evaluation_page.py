@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from apps.slateq.evaluation_rows import wide
 from apps.slateq.policies import FIXED, ONLINE
 from apps.slateq.session_metrics import Sessions
-from lmgt_core.figures import Bar, Curve, bars_with_intervals, learning_curves
 from lmgt_core.files import write_atomic
-from lmgt_core.pages import render_page
-from lmgt_core.provenance import provenance
+from lmgt_core.report.figures import Bar, Curve, bars_with_intervals, learning_curves
+from lmgt_core.report.pages import render_page
+from lmgt_core.training.provenance import provenance
 
 TEMPLATES = Path(__file__).parent / "templates"
 POINTS = 40  # of a curve

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.slateq.session_metrics import METRICS
-from lmgt_core.statistics import Interval, nested_bootstrap_ci
+from lmgt_core.training.statistics import Interval, nested_bootstrap_ci
 
 BLOCKS = 100  # of users whose means are resampled in the users' stead: the same interval for a fraction of the work
 Values: TypeAlias = Mapping[str, NDArray[np.float64]]  # metric -> [user]

@@ -8,11 +8,11 @@ import numpy as np
 
 from apps.slateq.config import Environment, JudgeConfig, WorldConfig
 from apps.slateq.describe import ATTITUDES, EDGES, UNKNOWN
-from apps.slateq.judging import load_words
-from lmgt_core.description import Description
+from apps.slateq.domain import load_words
+from lmgt_core.audit.judging_task import JudgingTask
 from lmgt_core.errors import UserError
-from lmgt_core.judging_task import JudgingTask
-from lmgt_core.prompt import PromptTemplate
+from lmgt_core.judging.description import Description
+from lmgt_core.judging.prompt import PromptTemplate
 
 
 def make_task(env: str, prompts: Path | None = None, documents: Path | None = None) -> JudgingTask:

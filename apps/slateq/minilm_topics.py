@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.slateq.describe import SEPARATOR, listed
+from lmgt_core.audit.precision import auc
 from lmgt_core.errors import UserError
-from lmgt_core.judges.calibration import Calibration, fit_calibration
 from lmgt_core.judges.minilm import MiniLMEncoder, MiniLMJudge, Pair, Pairing
-from lmgt_core.precision import auc
-from lmgt_core.prompt import Prompt
+from lmgt_core.judges.score_thresholds import Calibration, fit_calibration
+from lmgt_core.judging.prompt import Prompt
 
 TOPICS = ("{}", "a video about {}", "watching {}")
 VALUES = (

@@ -24,8 +24,8 @@ from apps.slateq.simulator.interest_exploration import lognormal_mean
 from apps.slateq.simulator.long_term_satisfaction import BINS
 from apps.slateq.simulator.protocol import Scores
 from apps.slateq.vocabulary import Vocabulary
-from lmgt_core.judgment import Verdict
-from lmgt_core.prompt import Prompt
+from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.prompt import Prompt
 
 TOLERANCE = 1e-9
 

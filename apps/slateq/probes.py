@@ -13,10 +13,10 @@ from apps.slateq.config import JudgeUnit
 from apps.slateq.describe import ATTITUDES, UNKNOWN, SlateDescriber
 from apps.slateq.oracle import TopicTruth
 from apps.slateq.vocabulary import Vocabulary
-from lmgt_core.audit import Probe, balance_probes
-from lmgt_core.description import Description
-from lmgt_core.judgment import Verdict
-from lmgt_core.prompt import Prompt
+from lmgt_core.audit.audit import Probe, balance_probes
+from lmgt_core.judging.description import Description
+from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.prompt import Prompt
 
 SEED = 20_409  # fixed: every judge and strategy answers the same questions
 HANDFUL = 4  # topics, two of each half, that one group of slates is made of

@@ -9,18 +9,18 @@ from functools import partial
 from typing import Any
 
 from apps.slateq.config import WorldConfig, check_world
-from apps.slateq.judging import Judging, check_judging, load_words, make_audit, make_judging
+from apps.slateq.domain import Judging, check_judging, load_words, make_audit, make_judging
 from apps.slateq.policies import learned_policy
 from apps.slateq.session_metrics import METRICS
 from apps.slateq.train_config import AgentConfig, TrainConfig, with_defaults
 from lmgt_core.errors import UserError
-from lmgt_core.processes import in_processes
-from lmgt_core.progress import progress
-from lmgt_core.provenance import provenance
-from lmgt_core.run_log import RunLog
-from lmgt_core.shift import make_rule
-from lmgt_core.statistics import summarise
-from lmgt_core.tables import print_table
+from lmgt_core.report.terminal_tables import print_table
+from lmgt_core.rules.shift import make_rule
+from lmgt_core.training.processes import in_processes
+from lmgt_core.training.progress import progress
+from lmgt_core.training.provenance import provenance
+from lmgt_core.training.run_log import RunLog
+from lmgt_core.training.statistics import summarise
 
 CACHE = "judgments.sqlite"
 STATS = ("judgments", "cache_hits", "unreadable", "abstained", "seconds")

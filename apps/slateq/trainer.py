@@ -11,9 +11,9 @@ from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 from tf_agents.utils import common
 
+from apps.slateq.domain import SlateShifter
 from apps.slateq.features import Features, features
 from apps.slateq.history import SessionHistory
-from apps.slateq.judging import SlateShifter
 from apps.slateq.learned import Served, save_policy, time_step
 from apps.slateq.learners import World, make_agent, make_replay
 from apps.slateq.policies import learned_policy
@@ -22,7 +22,7 @@ from apps.slateq.simulator.make import make_simulator
 from apps.slateq.simulator.protocol import Feedback, Floats, Integers, Simulator
 from apps.slateq.snapshot import from_bytes, to_bytes
 from apps.slateq.train_config import TrainConfig, with_defaults
-from lmgt_core.run_log import RunLog
+from lmgt_core.training.run_log import RunLog
 
 EVALUATION = 90_210  # seed of the learning curve's users: the same for every run
 SUMS = ("return", "length", "clicks", "quality", "shift")  # of a session in training

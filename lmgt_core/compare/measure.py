@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lmgt_core.audit.precision import Answers as Scored
+from lmgt_core.audit.precision import auc, auc_interval, precision_interval
 from lmgt_core.compare.arms import Answers, Shown
-from lmgt_core.judgment import Judgment, Verdict
-from lmgt_core.precision import Answers as Scored
-from lmgt_core.precision import auc, auc_interval, precision_interval
-from lmgt_core.shift import speaks
-from lmgt_core.statistics import Interval, bootstrap_ci
+from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.rules.shift import speaks
+from lmgt_core.training.statistics import Interval, bootstrap_ci
 
 LABELS = {Verdict.GOOD: 1, Verdict.NEUTRAL: 0, Verdict.BAD: -1}
 

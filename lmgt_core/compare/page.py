@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from lmgt_core.compare.arms import Answers, Arm, Shown
 from lmgt_core.compare.measure import agreement, correct
-from lmgt_core.description import Image
-from lmgt_core.figures import Bar, bars_with_intervals
 from lmgt_core.files import write_atomic
-from lmgt_core.judgment import Judgment, Verdict
-from lmgt_core.pages import render_page
-from lmgt_core.provenance import provenance
-from lmgt_core.tables import column_names
+from lmgt_core.judging.description import Image
+from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.report.figures import Bar, bars_with_intervals
+from lmgt_core.report.pages import render_page
+from lmgt_core.report.terminal_tables import column_names
+from lmgt_core.training.provenance import provenance
 
 PICTURES = 100  # on the page, the worst ones: a page stays a few MB
 SIDE = 240  # pixels; a larger picture is shrunk to it

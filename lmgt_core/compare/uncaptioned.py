@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from lmgt_core.judge import Judge, JudgeKind
-from lmgt_core.judgment import Judgment, Verdict
-from lmgt_core.prompt import Prompt
-from lmgt_core.shifter import ask
+from lmgt_core.guidance.shifter import ask
+from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.judging.prompt import Prompt
 
 UNCAPTIONED = "no caption"  # the fact that holds the reason
 

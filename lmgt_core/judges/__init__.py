@@ -1,1 +1,1 @@
-"""Judges, one file each; `lmgt_core.registry` imports the one that is asked for."""
+"""Judges, one file each; `lmgt_core.judging.registry` imports the one that is asked for."""

@@ -3,7 +3,7 @@
 It reads the words of the question, and pairs of neighbouring words, through several small heads trained on different
 resamples (a deep ensemble, Lakshminarayanan et al. 2017). Where a word is new, the heads disagree, or their mean
 confidence is under the threshold found on questions kept back from training, it abstains or hands the question to its
-teacher. `lmgt_core/distill.py` trains it.
+teacher. `lmgt_core/distill/judge.py` trains it.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 
 from lmgt_core.errors import UserError
 from lmgt_core.files import write_atomic
-from lmgt_core.judge import Judge, JudgeKind
+from lmgt_core.guidance.shifter import ask
+from lmgt_core.judges.label_scoring import MENU, likeliest
 from lmgt_core.judges.nested_specs import make_inner, own_text
-from lmgt_core.judgment import Judgment
-from lmgt_core.label_scoring import MENU, likeliest
-from lmgt_core.prompt import Prompt
-from lmgt_core.registry import JudgeContext, JudgeSpec
-from lmgt_core.shifter import ask
+from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judgment import Judgment
+from lmgt_core.judging.prompt import Prompt
+from lmgt_core.judging.registry import JudgeContext, JudgeSpec
 
 FORMAT = "lmgt-distilled-1"
 _WORD = re.compile(r"[\w.+-]*\w|[+-]")

@@ -1,7 +1,7 @@
 """A small convolutional network that judges frames as its teacher did: one look at a frame judges all actions in it.
 
 Trained on labels: it is only as good as its teacher, on frames like those that it was taught with.
-`lmgt_core/distill_frames.py` trains it. Frames are shrunk by a whole number (the mean of each block).
+`lmgt_core/distill/frames.py` trains it. Frames are shrunk by a whole number (the mean of each block).
 """
 
 import hashlib
@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmgt_core.description import Image
 from lmgt_core.errors import UserError
 from lmgt_core.files import write_atomic
-from lmgt_core.judge import JudgeKind
-from lmgt_core.judgment import Judgment, Verdict
-from lmgt_core.label_scoring import MENU, likeliest
-from lmgt_core.prompt import Prompt
+from lmgt_core.judges.label_scoring import MENU, likeliest
+from lmgt_core.judging.description import Image
+from lmgt_core.judging.judge import JudgeKind
+from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.judging.prompt import Prompt
 
 FORMAT = "lmgt-distilled-frames-1"
 ACTION = "action"  # the fact that names the action

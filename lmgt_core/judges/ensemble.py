@@ -12,14 +12,14 @@ from typing import Literal
 import numpy as np
 
 from lmgt_core.errors import UserError
-from lmgt_core.judge import Judge, JudgeKind
+from lmgt_core.guidance.shifter import ask
+from lmgt_core.judges.label_scoring import MENU, likeliest
 from lmgt_core.judges.nested_specs import make_inner, own_text
-from lmgt_core.judgment import Cost, Judgment, Verdict
-from lmgt_core.label_scoring import MENU, likeliest
-from lmgt_core.prompt import Prompt
-from lmgt_core.registry import JudgeContext, JudgeSpec
-from lmgt_core.shift import speaks
-from lmgt_core.shifter import ask
+from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judgment import Cost, Judgment, Verdict
+from lmgt_core.judging.prompt import Prompt
+from lmgt_core.judging.registry import JudgeContext, JudgeSpec
+from lmgt_core.rules.shift import speaks
 
 Vote = Literal["majority", "mean"]
 PRIVILEGE = (JudgeKind.ORACLE, JudgeKind.TRAINED, JudgeKind.VISION_LANGUAGE_MODEL, JudgeKind.LANGUAGE_MODEL)

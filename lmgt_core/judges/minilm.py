@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmgt_core.errors import UserError
-from lmgt_core.judge import Judge, JudgeKind
 from lmgt_core.judges.bert import BertShape, last_hidden_state
-from lmgt_core.judges.calibration import Calibration
-from lmgt_core.judgment import Judgment, Verdict
-from lmgt_core.prompt import Prompt
-from lmgt_core.registry import JudgeContext, JudgeSpec, without_argument
+from lmgt_core.judges.score_thresholds import Calibration
+from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.judging.prompt import Prompt
+from lmgt_core.judging.registry import JudgeContext, JudgeSpec, without_argument
 
 if TYPE_CHECKING:
     from torch import Tensor

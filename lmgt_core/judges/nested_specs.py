@@ -1,8 +1,8 @@
 """Judges' names inside a judge's name: ensembles and fallbacks."""
 
 from lmgt_core.errors import UserError
-from lmgt_core.judge import Judge
-from lmgt_core.registry import JudgeContext, JudgeSpec, make_judge
+from lmgt_core.judging.judge import Judge
+from lmgt_core.judging.registry import JudgeContext, JudgeSpec, make_judge
 
 
 def own_text(spec: JudgeSpec) -> str:

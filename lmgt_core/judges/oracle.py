@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from lmgt_core.errors import UserError
-from lmgt_core.judge import Judge, JudgeKind
 from lmgt_core.judges.random import content_draws
-from lmgt_core.judgment import Judgment, Verdict
-from lmgt_core.prompt import Prompt
-from lmgt_core.registry import JudgeContext, JudgeSpec, without_argument
+from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.judging.prompt import Prompt
+from lmgt_core.judging.registry import JudgeContext, JudgeSpec, without_argument
 
 Expert = Callable[[Prompt], Verdict]
 

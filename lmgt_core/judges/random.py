@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Sequence
 
-from lmgt_core.judge import Judge, JudgeKind
-from lmgt_core.judgment import Judgment, Verdict
-from lmgt_core.prompt import Prompt
-from lmgt_core.registry import JudgeContext, JudgeSpec, without_argument
+from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.judging.prompt import Prompt
+from lmgt_core.judging.registry import JudgeContext, JudgeSpec, without_argument
 
 MENU = (Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD)
 

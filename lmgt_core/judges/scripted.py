@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lmgt_core.errors import UserError
-from lmgt_core.judge import Judge, JudgeKind
-from lmgt_core.judgment import Judgment, Verdict
-from lmgt_core.prompt import Prompt
-from lmgt_core.registry import JudgeContext, JudgeSpec
-from lmgt_core.verdict_parser import parse_verdict
+from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.judging.prompt import Prompt
+from lmgt_core.judging.registry import JudgeContext, JudgeSpec
+from lmgt_core.judging.verdict_parser import parse_verdict
 
 Replies = Sequence[str] | Mapping[str, str]
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.buffers import ReplayBuffer
 
-from lmgt_core.learners.judge_ahead import JudgeAhead
-from lmgt_core.shifter import RewardShifter
-from lmgt_core.transition import add_shift
+from lmgt_core.guidance.judge_ahead import JudgeAhead
+from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.transition import add_shift
 
 
 class ShiftReplayBuffer(ReplayBuffer):

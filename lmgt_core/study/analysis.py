@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmgt_core.files import to_json
-from lmgt_core.statistics import Interval, bootstrap_ci, iqm, mean, probability_of_improvement
 from lmgt_core.study.app import Scalar, Settings
 from lmgt_core.study.folder import StudyFolder
 from lmgt_core.study.plan import Cell, Plan
+from lmgt_core.training.statistics import Interval, bootstrap_ci, iqm, mean, probability_of_improvement
 
 RESAMPLES = 2000
 

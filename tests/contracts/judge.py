@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lmgt_core.judge import Judge, JudgeKind
-from lmgt_core.judgment import Judgment, Verdict
-from lmgt_core.prompt import Prompt
+from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.judging.prompt import Prompt
 
 HOSTILE = (
     Prompt("", ""),
@@ -33,7 +33,7 @@ def random_states() -> list[object]:
 
 
 class JudgeContract:
-    """The contract of `lmgt_core.judge.Judge`; override `make_judge`, and the rest where a judge needs it."""
+    """The contract of `lmgt_core.judging.judge.Judge`; override `make_judge`, and the rest where a judge needs it."""
 
     repeats_itself = True  # whether equal questions get equal answers
 

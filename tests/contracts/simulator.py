@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from apps.housekeep.episode import Episode
+from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.simulator.protocol import (
     CELL_METRES,
     FORWARD_METRES,

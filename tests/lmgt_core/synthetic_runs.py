@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from lmgt_core.run_log import RunLog
-from lmgt_core.statistics import summarise
+from lmgt_core.training.run_log import RunLog
+from lmgt_core.training.statistics import summarise
 
 AUDIT = {
     "judge": "minilm:1",

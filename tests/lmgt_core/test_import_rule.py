@@ -184,7 +184,7 @@ def test_no_file_has_a_name_that_says_nothing() -> None:
         ("apps/housekeep/train.py", "def f():\n    import mujoco"),
         ("apps/slateq/train.py", "from recsim.environments import interest_evolution"),
         ("apps/cli.py", "import mujoco"),
-        ("lmgt_core/report.py", "import matplotlib.pyplot as plt"),
+        ("lmgt_core/report/command.py", "import matplotlib.pyplot as plt"),
         ("lmgt_core/x.py", "try:\n    import torch\nexcept ImportError:\n    torch = None"),
         ("lmgt_core/x.py", "class A:\n    import torch"),
         ("captioners/x.py", "from transformers import pipeline"),
@@ -200,16 +200,19 @@ def test_what_the_rule_forbids_is_found(path: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("apps/housekeep/x.py", "from apps.housekeep.env import y\nfrom lmgt_core.shift import Raw\nimport captioners"),
+        (
+            "apps/housekeep/x.py",
+            "from apps.housekeep.env import y\nfrom lmgt_core.rules.shift import Raw\nimport captioners",
+        ),
         ("apps/housekeep/x.py", "from . import env\nfrom .simulator import protocol"),
         ("apps/housekeep/simulator/x.py", "from ..episode import Episode"),
         ("apps/cli.py", "from apps.housekeep import config\nfrom apps.slateq import config"),
         ("apps/housekeep/simulator/mujoco_world.py", "import mujoco"),
         ("apps/slateq/env.py", "import recsim"),
         ("apps/slateq/worlds.py", "import recsim"),
-        ("lmgt_core/report.py", "def f():\n    import matplotlib.pyplot as plt"),
+        ("lmgt_core/report/command.py", "def f():\n    import matplotlib.pyplot as plt"),
         ("lmgt_core/x.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch"),
-        ("apps/housekeep/agent.py", "import torch"),
+        ("apps/housekeep/agent/drrn.py", "import torch"),
         ("lmgt_core/judges/minilm.py", "import torch"),
         ("lmgt_core/x.py", "import apps_of_others, numpy"),
     ],
@@ -223,4 +226,4 @@ def test_importing_the_core_really_loads_nothing_heavy() -> None:
     code = f"import sys, importlib; [importlib.import_module(n) for n in {names}]; print(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert "lmgt_core.shift" in loaded and not loaded & (HEAVY | SIMULATORS | {"scipy"})
+    assert "lmgt_core.rules.shift" in loaded and not loaded & (HEAVY | SIMULATORS | {"scipy"})

@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lmgt_core.audit import Probe
-from lmgt_core.description import Description
+from lmgt_core.audit.audit import Probe
+from lmgt_core.audit.judging_task import JudgingTask
 from lmgt_core.errors import UserError
-from lmgt_core.judge import JudgeKind
-from lmgt_core.judging_task import JudgingTask
-from lmgt_core.judgment import Cost, Judgment, Verdict
-from lmgt_core.label_scoring import likeliest
-from lmgt_core.prompt import Prompt, PromptTemplate
-from lmgt_core.registry import JudgeContext
+from lmgt_core.judges.label_scoring import likeliest
+from lmgt_core.judging.description import Description
+from lmgt_core.judging.judge import JudgeKind
+from lmgt_core.judging.judgment import Cost, Judgment, Verdict
+from lmgt_core.judging.prompt import Prompt, PromptTemplate
+from lmgt_core.judging.registry import JudgeContext
 
 ACTIONS = ("heat", "cool")
 TEMPLATES = {

@@ -10,7 +10,7 @@ from apps.atari_vision.simulator.blackjack import BOX_SHAPE, CARD, CARDS_SHAPE, 
 from captioners.captioner import CaptionFailure
 from captioners.ocr import Reading, Region, Text
 from captioners.phrasing import Phrasing
-from lmgt_core.judgment import Verdict
+from lmgt_core.judging.judgment import Verdict
 
 STAND, HIT = 0, 1
 ACTIONS = ("stand and take no more cards", "hit and take another card")

@@ -4,7 +4,7 @@ from typing import Any
 
 from apps.atari_vision.knowledge.knowledge import Box, Facts, Knowledge
 from captioners.phrasing import Phrasing
-from lmgt_core.judgment import Verdict
+from lmgt_core.judging.judgment import Verdict
 
 BALL_X, BALL_Y, PLAYER_X = 99, 101, 72  # bytes of the RAM; see pong.py
 PADDLE_TOP, PADDLE_WIDTH = 189, 16

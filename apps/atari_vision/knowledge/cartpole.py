@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.atari_vision.knowledge.knowledge import Facts, Knowledge
 from captioners.phrasing import Phrasing
-from lmgt_core.judgment import Verdict
+from lmgt_core.judging.judgment import Verdict
 
 ACTIONS = ("push the cart to the left", "push the cart to the right")
 

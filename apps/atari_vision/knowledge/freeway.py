@@ -4,7 +4,7 @@ from typing import Any
 
 from apps.atari_vision.knowledge.knowledge import Box, Facts, Knowledge
 from captioners.phrasing import Phrasing
-from lmgt_core.judgment import Verdict
+from lmgt_core.judging.judgment import Verdict
 
 CHICKEN_Y, FIRST_CAR = 14, 108  # bytes of the RAM: ten cars from the lowest lane up; see pong.py
 CHICKEN_X = 44

@@ -7,7 +7,7 @@ from typing import Any
 from captioners.captioner import CaptionFailure
 from captioners.ocr import Compose, Reading, Region, Text
 from captioners.phrasing import Phrasing
-from lmgt_core.judgment import Verdict
+from lmgt_core.judging.judgment import Verdict
 
 Facts = Mapping[str, str]  # slot -> phrase
 Box = tuple[int, int, int, int]  # left, top, width, height in pixels

@@ -8,7 +8,7 @@ from typing import Any
 from apps.atari_vision.knowledge.knowledge import Box, Facts, Knowledge
 from apps.atari_vision.knowledge.pitfall import ACTIONS as MOVES
 from captioners.phrasing import Phrasing
-from lmgt_core.judgment import Verdict
+from lmgt_core.judging.judgment import Verdict
 
 ROOM, JOE_X, JOE_Y, SKULL_X, KEY, SKULLS = 3, 42, 43, 47, 49, 67  # bytes of the RAM
 FIRST = 1

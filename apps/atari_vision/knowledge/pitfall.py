@@ -8,7 +8,7 @@ from typing import Any
 
 from apps.atari_vision.knowledge.knowledge import Box, Facts, Knowledge
 from captioners.phrasing import Phrasing
-from lmgt_core.judgment import Verdict
+from lmgt_core.judging.judgment import Verdict
 
 HARRY_X, HARRY_Y, LOG_X, THING, SCREEN = 97, 105, 98, 19, 20  # bytes of the RAM
 GROUND = 118  # rows of the frame that Harry's head reaches only underground

@@ -4,7 +4,7 @@ from typing import Any
 
 from apps.atari_vision.knowledge.knowledge import Box, Facts, Knowledge
 from captioners.phrasing import Phrasing
-from lmgt_core.judgment import Verdict
+from lmgt_core.judging.judgment import Verdict
 
 # Bytes of the RAM that hold positions (OCAtari, Delfosse et al. 2024, lists the same ones); a test compares the
 # positions with the colours of frames.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from apps.atari_vision.r2d2.config import R2D2Config
 from apps.atari_vision.r2d2.sequences import Record
 from apps.atari_vision.r2d2.targets import importance_weights
-from lmgt_core.transition import add_shift
+from lmgt_core.guidance.transition import add_shift
 
 # Added to priorities, so that a sequence without error can still be drawn and weighs no more than some ten times as
 # much as one with an error that matters: weights are divided by a batch's largest, and without a floor the many

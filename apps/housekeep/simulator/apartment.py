@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from apps.housekeep.episode import Episode
+from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.simulator.doorways import carve
 from apps.housekeep.simulator.geometry import Furniture, Rect, around, furniture_of, strip_before
 from apps.housekeep.simulator.walls import WALL_METRES, Point, Segment, Space, borders, partition

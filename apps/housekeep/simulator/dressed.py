@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.housekeep.episode import Episode, Receptacle
+from apps.housekeep.episodes.episode import Episode, Receptacle
 from apps.housekeep.simulator.appearance import furniture_look
 from apps.housekeep.simulator.camera import Raster
 from apps.housekeep.simulator.glb import Mesh

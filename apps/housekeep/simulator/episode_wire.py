@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from apps.housekeep.episode import Episode, Item, Receptacle
+from apps.housekeep.episodes.episode import Episode, Item, Receptacle
 
 
 def to_wire(episode: Episode) -> dict[str, Any]:

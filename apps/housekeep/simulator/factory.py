@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from apps.housekeep.config import SimulatorConfig
-from apps.housekeep.episode import Episode
+from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.simulator.protocol import Simulator
 from apps.housekeep.simulator.scene_files import SceneFiles
 from lmgt_core.errors import UserError

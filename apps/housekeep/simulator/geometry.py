@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from apps.housekeep.episode import Receptacle
+    from apps.housekeep.episodes.episode import Receptacle
 
 STEP_METRES = 0.05  # an agent walks over this
 HEAD_METRES = 1.6  # and under this

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from apps.housekeep.episode import Episode
+from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.simulator.apartment import Apartment, shape_key
 from apps.housekeep.simulator.appearance import CEILING, FLOOR, WALL, Colour, furniture_look, item_look
 from apps.housekeep.simulator.doorways import DOOR_HEIGHT_METRES

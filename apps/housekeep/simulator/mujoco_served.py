@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from apps.housekeep.episode import Item
+from apps.housekeep.episodes.episode import Item
 from apps.housekeep.simulator.episode_wire import from_wire
 from apps.housekeep.simulator.mujoco_world import MujocoSimulator
 

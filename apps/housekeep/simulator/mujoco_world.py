@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.housekeep.episode import Episode
+from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.simulator import camera
 from apps.housekeep.simulator.apartment import Apartment, ShapeKey, shape_key
 from apps.housekeep.simulator.appearance import item_look

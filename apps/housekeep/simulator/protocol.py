@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from apps.housekeep.episode import Episode
+    from apps.housekeep.episodes.episode import Episode
 
 FORWARD_METRES = 0.25
 TURN_DEGREES = 20

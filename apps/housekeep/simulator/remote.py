@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.housekeep.episode import Episode
+from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.simulator.apartment import Apartment, apartment_of
 from apps.housekeep.simulator.episode_wire import to_wire
 from apps.housekeep.simulator.protocol import Action, Frame, Pose, StepResult

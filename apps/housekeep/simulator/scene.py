@@ -5,7 +5,7 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.housekeep.episode import Episode
+from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.simulator.apartment import Apartment, ShapeKey, apartment_of
 from apps.housekeep.simulator.appearance import Part, furniture_parts
 from apps.housekeep.simulator.mujoco_model import build, part_box, set_shape

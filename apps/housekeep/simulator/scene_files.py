@@ -16,8 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from apps.housekeep.array_pickle import PickleError, read_object_npy
-from apps.housekeep.episode import Episode, Item, Receptacle
+from apps.housekeep.agent.array_pickle import PickleError, read_object_npy
+from apps.housekeep.episodes.episode import Episode, Item, Receptacle
 from lmgt_core.errors import UserError
 
 IGIBSON = "data/scene_datasets/igibson"

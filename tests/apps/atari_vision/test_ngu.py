@@ -16,7 +16,7 @@ from apps.atari_vision.ngu.rnd import RunningMoments, curiosity
 from apps.atari_vision.ngu.run import make_trainer
 from apps.atari_vision.r2d2 import config as r2d2
 from apps.atari_vision.r2d2.run import Schedule, Trainer
-from lmgt_core.run_log import RunLog
+from lmgt_core.training.run_log import RunLog
 
 TINY = NGUConfig(
     actors=4, processes=False, members=2, burn_in=2, length=4, period=2, capacity=64, warm_up=2,

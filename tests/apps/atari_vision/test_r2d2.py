@@ -15,7 +15,7 @@ from apps.atari_vision.r2d2.agent import R2D2Agent
 from apps.atari_vision.r2d2.config import SMALL, R2D2Config, without_memory
 from apps.atari_vision.r2d2.network import RecurrentQNetwork
 from apps.atari_vision.r2d2.run import Schedule, Trainer, Worlds
-from lmgt_core.run_log import RunLog, read_rows
+from lmgt_core.training.run_log import RunLog, read_rows
 
 TINY = replace(
     SMALL, actors=3, length=6, period=3, burn_in=3, capacity=64, warm_up=4, batch_size=4, hidden_size=8,

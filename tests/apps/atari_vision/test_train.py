@@ -15,19 +15,19 @@ import numpy as np
 import pytest
 import torch
 
-from apps.atari_vision import judging as judging_module
+from apps.atari_vision import domain as judging_module
 from apps.atari_vision.config import TrainConfig
-from apps.atari_vision.judging import audited, name_judging, probe_set
+from apps.atari_vision.domain import audited, name_judging, probe_set
+from apps.atari_vision.learners.settings import recurrent_config, sb3_settings
 from apps.atari_vision.r2d2.run import Trainer
 from apps.atari_vision.train import main, returns_of
-from apps.atari_vision.train_settings import recurrent_config, sb3_settings
 from apps.atari_vision.worlds import world
 from captioners.captioner import Caption, Images
 from lmgt_core.errors import UserError
 from lmgt_core.files import read_json
-from lmgt_core.judgment import Verdict
+from lmgt_core.judging.judgment import Verdict
 from lmgt_core.quick_import import import_stable_baselines3
-from lmgt_core.run_log import RunLog
+from lmgt_core.training.run_log import RunLog
 
 TINY = ("actors=2", "processes=no", "length=6", "period=3", "burn_in=3", "hidden_size=8", "batch_size=4", "warm_up=4",
         "decisions_per_update=24")  # fmt: skip
@@ -87,7 +87,7 @@ def test_returns_hold_no_shift_and_the_budget_is_kept(tmp_path: Path, agent: str
 def watch() -> type:
     """The callback that counts a learner's decisions."""
     import_stable_baselines3()
-    from apps.atari_vision.train_watch import Watch
+    from apps.atari_vision.learners.watch import Watch
 
     return Watch
 

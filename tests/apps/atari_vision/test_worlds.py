@@ -22,7 +22,7 @@ from captioners.ocr import OcrCaptioner, Region
 from lmgt_core.compare.uncaptioned import UNCAPTIONED, CaptionedOnly
 from lmgt_core.errors import UserError
 from lmgt_core.judges.oracle import OracleJudge
-from lmgt_core.judgment import Verdict
+from lmgt_core.judging.judgment import Verdict
 from tests.contracts.environment import EnvironmentContract
 
 GAMES = [name for name, w in WORLDS.items() if w.game]

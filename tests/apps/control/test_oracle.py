@@ -8,7 +8,7 @@ from apps.control.blackjack_values import HIT, STAND
 from apps.control.describe import BLACKJACK, CARTPOLE
 from apps.control.evaluate import evaluate, expert_policy, random_policy
 from apps.control.worlds import WORLDS
-from lmgt_core.judgment import Verdict
+from lmgt_core.judging.judgment import Verdict
 
 DEALERS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 1)
 

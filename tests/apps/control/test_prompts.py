@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from apps.control.config import JudgeConfig
-from apps.control.judging import PROMPTS, load_template
+from apps.control.domain import PROMPTS, load_template
 from apps.control.probes import probe_set
 from apps.control.worlds import WORLDS
 from lmgt_core.errors import UserError
-from lmgt_core.judgment import Verdict
-from lmgt_core.prompt import STRATEGIES, PromptTemplate
+from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.prompt import STRATEGIES, PromptTemplate
 
 HASHES = Path(__file__).with_name("prompt_hashes.json")
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from apps.control.worlds import WORLDS
-from lmgt_core.learners.judge_ahead import JudgeAhead
-from lmgt_core.shift import Annealed, Raw
-from lmgt_core.shifter import RewardShifter
+from lmgt_core.guidance.judge_ahead import JudgeAhead
+from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.rules.shift import Annealed, Raw
 from tests.apps.control.conftest import TEMPLATE, shifter_for
 
 CARTPOLE, PENDULUM = WORLDS["CartPole-v1"], WORLDS["Pendulum-v1"]

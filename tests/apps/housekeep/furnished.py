@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from apps.housekeep.episode import Episode, Receptacle
+from apps.housekeep.episodes.episode import Episode, Receptacle
 
 Box = tuple[float, float, float, float]  # x_min, z_min, dx, dz
 

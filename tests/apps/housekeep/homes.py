@@ -4,8 +4,8 @@ from functools import cache
 from pathlib import Path
 
 import apps.housekeep
-from apps.housekeep.episode import Episode
-from apps.housekeep.episodes import load_episodes
+from apps.housekeep.episodes.episode import Episode
+from apps.housekeep.episodes.load import load_episodes
 from tests.shared_data import HOUSEKEEP
 
 BUILTIN = Path(apps.housekeep.__file__).parent / "data" / "builtin"

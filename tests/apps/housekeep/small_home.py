@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from apps.housekeep.episode import Episode, Item, Receptacle
+from apps.housekeep.episodes.episode import Episode, Item, Receptacle
 
 SHELF, TABLE, CHEST = range(3)
 MUG, BOOK, TOY = range(3)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from apps.housekeep.describe import Decision, describe
-from apps.housekeep.labels import Labels
-from lmgt_core.prompt import Prompt, PromptTemplate
+from apps.housekeep.knowledge.labels import Labels
+from lmgt_core.judging.prompt import Prompt, PromptTemplate
 
 PLACES = (
     "kitchen|counter",

@@ -16,12 +16,12 @@ from apps.housekeep.audit import (
     rank_zero_shot,
 )
 from apps.housekeep.config import AuditConfig
-from apps.housekeep.judges import make_context
-from apps.housekeep.labels import labels_from_votes
-from apps.housekeep.ranking import rank
+from apps.housekeep.knowledge.judges import make_context
+from apps.housekeep.knowledge.labels import labels_from_votes
+from apps.housekeep.knowledge.ranking import rank
 from lmgt_core.errors import UserError
-from lmgt_core.judgment import Judgment, Verdict
-from lmgt_core.registry import make_judge
+from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.judging.registry import make_judge
 from tests.apps.housekeep.small_world import small_labels
 from tests.shared_data import HOUSEKEEP, needs_shared
 

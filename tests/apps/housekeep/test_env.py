@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from apps.housekeep.describe_arrays import PrimitiveDescriber, SkillsDescriber
+from apps.housekeep.agent.text_observation import SeenText, TextEncoding
 from apps.housekeep.env import (
     MAX_CANDIDATES,
     NOT_A_CANDIDATE,
@@ -16,14 +17,13 @@ from apps.housekeep.env import (
 )
 from apps.housekeep.simulator.protocol import Action
 from apps.housekeep.skills import Kind, decision_of
-from apps.housekeep.text_observation import SeenText, TextEncoding
 from lmgt_core.errors import UserError
-from lmgt_core.judge import JudgeKind
-from lmgt_core.judgment import Judgment, Verdict
-from lmgt_core.prompt import Prompt, PromptTemplate
-from lmgt_core.shift import make_rule
-from lmgt_core.shifter import RewardShifter
-from lmgt_core.wrappers import RewardShift, VectorRewardShift
+from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.wrappers import RewardShift, VectorRewardShift
+from lmgt_core.judging.judge import JudgeKind
+from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.judging.prompt import Prompt, PromptTemplate
+from lmgt_core.rules.shift import make_rule
 from tests.apps.housekeep.small_home import BOOK, CHEST, MUG, SHELF, TABLE, TOY, home, instance
 from tests.contracts.environment import EnvironmentContract
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from apps.housekeep.config import SimulatorConfig
-from apps.housekeep.episode import Episode
+from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.metrics import episode_metrics
 from apps.housekeep.simulator.factory import check_scenes, check_simulator
 from apps.housekeep.simulator.habitat_files import HabitatFiles
@@ -188,7 +188,7 @@ def test_many_episodes_of_the_benchmark_leave_nothing_behind() -> None:
     """Real scenes, one after another: needs LMGT_HOUSEKEEP_ROOT."""
     if ROOT is None:
         pytest.skip("LMGT_HOUSEKEEP_ROOT names no folder with the benchmark's data")
-    from apps.housekeep.episodes import load_many
+    from apps.housekeep.episodes.load import load_many
 
     files = sorted((Path(ROOT) / "data/datasets/cos_eor_v11_pruned").glob("*/*.json.gz"))
     episodes = [e for f in files for e in load_many([f], "0:20")]

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from apps.housekeep.knowledge.votes import Votes
 from apps.housekeep.metrics import METRICS, episode_metrics
 from apps.housekeep.simulator.protocol import Action
 from apps.housekeep.task import Task
-from apps.housekeep.votes import Votes
 from tests.apps.housekeep.small_home import BOOK, CHEST, MUG, SHELF, TABLE, TOY, home, instance
 from tests.apps.housekeep.test_task import GRAB, SIMULATOR, move, task
 

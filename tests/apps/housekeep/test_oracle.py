@@ -5,8 +5,8 @@ import pytest
 
 from apps.housekeep.oracle import EpisodesTruth, PlacesTruth, asked, truth_from_episodes, verdict
 from lmgt_core.errors import UserError
-from lmgt_core.judgment import Verdict
-from lmgt_core.prompt import Prompt
+from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.prompt import Prompt
 from tests.apps.housekeep.small_world import question
 
 TRUTH = PlacesTruth({"fork": ["kitchen|counter"], "soap": []})

@@ -5,7 +5,7 @@ import pytest
 
 from apps.housekeep.oracle import verdict
 from apps.housekeep.probes import probe_set
-from lmgt_core.judgment import Verdict
+from lmgt_core.judging.judgment import Verdict
 from tests.apps.housekeep.small_world import question, small_labels
 
 

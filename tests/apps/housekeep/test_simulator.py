@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from apps.housekeep.episode import Episode
+from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.simulator.mujoco_world import MujocoSimulator, wrapped, yaw_of
 from apps.housekeep.simulator.opengl import lacks_display
 from apps.housekeep.simulator.protocol import Action, Simulator

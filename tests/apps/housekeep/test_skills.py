@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from apps.housekeep.agent.policies import NothingPolicy, RandomPolicy, play
 from apps.housekeep.describe import Decision
 from apps.housekeep.metrics import episode_metrics
-from apps.housekeep.policies import NothingPolicy, RandomPolicy, play
 from apps.housekeep.simulator.mujoco_world import MujocoSimulator
 from apps.housekeep.simulator.protocol import Action
 from apps.housekeep.skills import (

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 import torch
 
-from apps.housekeep import evaluate, train, watch
+from apps.housekeep import evaluate, train
 from apps.housekeep.config import EvaluateConfig, TrainConfig, WatchConfig
 from apps.housekeep.task import Task
+from apps.housekeep.watch import command as watch
 from lmgt_core.errors import UserError
-from lmgt_core.run_log import RunLog
+from lmgt_core.training.run_log import RunLog
 
 TINY = TrainConfig(
     judge="none",

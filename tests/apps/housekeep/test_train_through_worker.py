@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from apps.housekeep import train_skills, watch
+from apps.housekeep.agent import train_skills
 from apps.housekeep.config import SimulatorConfig, WatchConfig
 from apps.housekeep.simulator.remote import RemoteSimulator
+from apps.housekeep.watch import command as watch
 from tests.apps.housekeep.test_train import TINY, run, same_training
 from tests.apps.housekeep.test_worker import FAULTY
 

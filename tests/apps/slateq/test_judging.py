@@ -10,16 +10,16 @@ import pytest
 
 from apps.slateq import audit as audit_command
 from apps.slateq.config import AuditConfig, JudgeConfig, WorldConfig
-from apps.slateq.judging import PROMPTS, Judging, check_judging, load_words, make_audit, make_judging
+from apps.slateq.domain import PROMPTS, Judging, check_judging, load_words, make_audit, make_judging
 from apps.slateq.judging_task import make_task
 from apps.slateq.minilm_topics import choose, make_minilm
 from apps.slateq.simulator.interest_evolution import topic_means
 from apps.slateq.simulator.make import make_simulator
 from lmgt_core.errors import UserError
-from lmgt_core.judge import Judge
 from lmgt_core.judges.minilm import MiniLMEncoder
-from lmgt_core.judgment import Verdict
-from lmgt_core.prompt import STRATEGIES, Prompt, PromptTemplate
+from lmgt_core.judging.judge import Judge
+from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.prompt import STRATEGIES, Prompt, PromptTemplate
 from tests.contracts.judge import JudgeContract
 from tests.contracts.recommender_simulator import random_slates
 

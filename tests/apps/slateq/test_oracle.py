@@ -9,8 +9,8 @@ from apps.slateq.oracle import TopicTruth, long_run, topic_values
 from apps.slateq.simulator.interest_evolution import topic_means
 from apps.slateq.simulator.make import make_simulator
 from apps.slateq.vocabulary import load_vocabulary
-from lmgt_core.judgment import Verdict
-from lmgt_core.prompt import Prompt
+from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.prompt import Prompt
 
 EVOLUTION = WorldConfig()
 GOOD, NEUTRAL, BAD = Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD

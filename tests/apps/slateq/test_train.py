@@ -10,7 +10,7 @@ import pytest
 from apps.slateq.config import AuditConfig
 from apps.slateq.train_config import AgentConfig, EvaluateConfig, TrainConfig
 from lmgt_core.errors import UserError
-from lmgt_core.run_log import RunLog, read_rows
+from lmgt_core.training.run_log import RunLog, read_rows
 
 SMALL = TrainConfig(
     policy="QL-OT-GS-N",

@@ -16,7 +16,7 @@ from lmgt_core.study.plan import Cell
 from lmgt_core.study.report import write_report
 from lmgt_core.study.runner import load_app, run_study, wait, work
 from tests.lmgt_core.study.small_app import APP, STUDY, TARGET, small_plan
-from tests.lmgt_core.test_processes import wait_until
+from tests.lmgt_core.training.test_processes import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 RUN = (

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from apps.tabular.study_app import APP as TABULAR
 from lmgt_core.errors import UserError
 from lmgt_core.study.study_file import load_plan, parse_plan, preset_names
-from lmgt_core.tabular.study_app import APP as TABULAR
 from tests.lmgt_core.study.small_app import APP, STUDY, small_plan
 
 

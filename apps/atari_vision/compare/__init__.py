@@ -1,0 +1,1 @@
+"""Captions of frames beside the frames themselves."""

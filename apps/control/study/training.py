@@ -1,0 +1,155 @@
+"""One training of a control study: a deep learner that serves every seam, evaluated without any shift on the way."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from apps.control.advised_dqn import AdvisedDqn, DqnConfig
+from apps.control.cartpole_variants import cartpole
+from apps.control.domain import prompt_folder
+from apps.control.evaluate import evaluate
+from apps.control.probes import probe_set
+from apps.control.study.judges import Remembered, make_cell_judge, make_template
+from apps.control.worlds import World
+from lmgt_core.audit.gate import SelectiveGate, audit_judge
+from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.judging.judge import Judge
+from lmgt_core.judging.prompt import RememberedTemplate
+from lmgt_core.rules.cards import Seam
+from lmgt_core.rules.potential import Potential, PotentialShift
+from lmgt_core.rules.shift import ShiftRule, make_rule
+from lmgt_core.study.app import Result, Settings, horizon_of
+
+POINTS = 10  # evaluations of a training
+EPISODES = 10  # of an evaluation on the way; the last one has twice as many
+GOALS: Mapping[str, float] = {"cartpole": 195.0, "acrobot": -100.0}  # mean return that counts as learnt, by folder
+DISCOUNT = 0.99
+
+
+class Clock:
+    """Seconds of training, those of evaluations left out."""
+
+    def __init__(self) -> None:
+        self._begun = time.perf_counter()
+        self._out = 0.0
+
+    def seconds(self) -> float:
+        """So far."""
+        return time.perf_counter() - self._begun - self._out
+
+    def leave_out(self, seconds: float) -> None:
+        """Takes these away."""
+        self._out += seconds
+
+
+def train(settings: Settings, seed: int) -> Result:
+    """The training's metrics: learning curve, questions, seconds."""
+    import torch
+
+    torch.set_num_threads(1)
+    s: Any = settings
+    task, template = cartpole(s["env"]), make_template(settings)
+    memory = make_cell_judge(settings, template, seed)
+    judge, gate = gated(settings, task, template, memory, seed)
+    clock = Clock()
+    shifter = None if judge is None else RewardShifter(task.describer, template, judge, cell_rule(settings))  # type: ignore[arg-type]
+    agent = _agent(settings, task, shifter, seed)
+    curve, times = _learn(settings, task, agent, shifter, memory, clock, seed)
+    with _quiet(memory):
+        final = evaluate(task, agent.policy(s["steps"]), 2 * EPISODES)["return"]
+        target = cartpole(s["target"]) if s["target"] else None
+        abroad = evaluate(target, agent.policy(s["steps"]), 2 * EPISODES)["return"] if target else None
+    return {
+        **curve_metrics(curve, times, GOALS[task.folder], s["steps"], clock.seconds()),
+        "return": final,
+        "target_return": abroad,
+        "questions": float(memory.questions) if memory else 0.0,
+        "tokens": float(memory.tokens) if memory else 0.0,
+        "judge_seconds": memory.seconds if memory else 0.0,
+        "train_seconds": clock.seconds(),
+        **gate,
+    }
+
+
+def cell_rule(settings: Settings) -> ShiftRule:
+    """The cell's shift rule; UserError for an unknown one."""
+    s: Any = settings
+    return make_rule(s["rule"], s["scale"], s["steps"], horizon=horizon_of(settings), seams=tuple(Seam))
+
+
+def gated(
+    settings: Settings, task: World, template: RememberedTemplate, memory: Remembered | None, seed: int
+) -> tuple[Judge | None, dict[str, float | None]]:
+    """The judge behind the gate where the settings ask for one, and what the gate's held-out questions showed."""
+    s: Any = settings
+    if memory is None or s["min_precision"] is None:
+        spoken = None if memory is None else 1.0
+        return memory, {"coverage": spoken, "precision": None}
+    probes = probe_set(task, template.render, prompt_folder(task, None))
+    with _quiet(memory):
+        audit = audit_judge(memory, probes, s["min_precision"], np.random.default_rng([seed, 12]))
+    held = audit.held_out
+    return SelectiveGate(memory, audit.thresholds), {"coverage": held.coverage, "precision": held.precision}
+
+
+def _agent(settings: Settings, task: World, shifter: RewardShifter | None, seed: int) -> AdvisedDqn:
+    s: Any = settings
+    config = DqnConfig(discount=DISCOUNT, epsilon_final=s["epsilon_final"], epsilon_share=s["epsilon_share"])
+    env = task.make()
+    features = int(np.prod(env.observation_space.shape or (1,)))
+    env.close()
+    wrapped = shifter is not None and isinstance(shifter.rule, Potential)
+    return AdvisedDqn(features, len(task.actions), None if wrapped else shifter, config, seed)
+
+
+def _learn(
+    settings: Settings,
+    task: World,
+    agent: AdvisedDqn,
+    shifter: RewardShifter | None,
+    memory: Remembered | None,
+    clock: Clock,
+    seed: int,
+) -> tuple[list[tuple[int, float]], list[float]]:
+    """(decisions, return) of every evaluation on the way, and the seconds of training until each."""
+    s: Any = settings
+    curve: list[tuple[int, float]] = []
+    times: list[float] = []
+    every = max(s["steps"] // POINTS, 1)
+
+    def look(done: int) -> None:
+        if done % every:
+            return
+        times.append(clock.seconds())
+        begun = time.perf_counter()
+        with _quiet(memory):
+            curve.append((done, evaluate(task, agent.policy(done), EPISODES)["return"]))
+        clock.leave_out(time.perf_counter() - begun)
+
+    env = task.make()
+    if shifter is not None and isinstance(shifter.rule, Potential):
+        env = PotentialShift(env, shifter, DISCOUNT)
+    agent.train(env, s["steps"], seed, look)
+    env.close()
+    return curve, times
+
+
+def _quiet(memory: Remembered | None) -> Any:
+    from contextlib import nullcontext
+
+    return nullcontext() if memory is None else memory.uncounted()
+
+
+def curve_metrics(
+    curve: list[tuple[int, float]], times: list[float], goal: float, steps: int, seconds: float
+) -> dict[str, float]:
+    """Mean return over the training, and when an evaluation first reached `goal` (the whole budget if none did)."""
+    reached = next((i for i, (_, earned) in enumerate(curve) if earned >= goal), None)
+    return {
+        "mean_return": float(np.mean([earned for _, earned in curve])),
+        "steps_to_goal": float(steps if reached is None else curve[reached][0]),
+        "reached": float(reached is not None),
+        "to_goal_seconds": seconds if reached is None else times[reached],
+    }

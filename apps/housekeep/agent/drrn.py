@@ -1,0 +1,189 @@
+"""A deep reinforcement relevance network: double DQN that scores every candidate skill from its words.
+
+He et al. 2016 (arXiv 1511.04636) score text actions in a text state; here a candidate is the pairs of object and place
+that it is about, compared by a small network on their sentence embeddings, and a few scalars. Nothing in the network
+names a scene or an action number, so a policy carries over to unseen scenes and objects. Double targets: van Hasselt et
+al. 2016 (arXiv 1509.06461).
+"""
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from apps.housekeep.agent.features import MAX_PAIRS, PAIR_SCALARS, SCALARS, Observation, Vocabulary
+from apps.housekeep.agent.replay import Batch, Ragged
+from apps.housekeep.skills import Kind
+
+
+@dataclass(frozen=True)
+class DrrnConfig:
+    """Hyper-parameters; chosen on Pomaria_0 (see the app's README), not on the scenes that results are shown for."""
+
+    gamma: float = 0.95  # per skill
+    multi_step: int = 1
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    batch_size: int = 32
+    updates_per_skill: int = 1
+    warm_up: int = 64  # skills before the first update
+    replay_capacity: int = 50_000
+    target_rate: float = 0.01  # Polyak averaging, per update
+    relation_size: int = 16
+    hidden_size: int = 64
+    dropout: float = 0.1  # on the comparison of words
+    epsilon_final: float = 0.05
+    epsilon_skills: int = 1_000  # linear from 1
+    epsilon_evaluation: float = 0.0
+
+
+class RelevanceNetwork(nn.Module):
+    """Q(s, a) of candidates: relations of (object, place) pairs, the strongest of each kind, and scalars."""
+
+    def __init__(self, config: DrrnConfig, embedding_size: int) -> None:
+        super().__init__()
+        hidden, relation = config.hidden_size, config.relation_size
+        self.hidden_size = hidden
+        self.object = nn.Linear(embedding_size, 2 * hidden)
+        self.place = nn.Linear(embedding_size, 2 * hidden)
+        self.dropout = nn.Dropout(config.dropout)
+        self.relation = nn.Linear(hidden, relation)
+        self.pair = nn.Sequential(nn.Linear(relation + len(PAIR_SCALARS), relation), nn.ReLU())
+        self.value = nn.Sequential(
+            nn.Linear(len(SCALARS) + relation, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, 1),
+        )
+
+    def relations(self, objects: Tensor, places: Tensor, pairs: Tensor) -> Tensor:
+        """[pair + 1, relation] of pairs [pair, 2] of rows of the words' embeddings, behind a row of zeros for 'none'.
+
+        Words are projected once each, and compared by sums and products of projections (a low-rank bilinear form).
+        """
+        o_sum, o_factor = self.object(objects)[pairs[:, 0]].split(self.hidden_size, dim=1)
+        p_sum, p_factor = self.place(places)[pairs[:, 1]].split(self.hidden_size, dim=1)
+        relations = self.relation(self.dropout(torch.relu(o_sum + p_sum + o_factor * p_factor)))
+        return torch.cat([relations.new_zeros(1, relations.shape[1]), relations])
+
+    def forward(self, scalars: Tensor, relations: Tensor, which: Tensor, moved: Tensor) -> Tensor:
+        """[row] values from scalars [row, scalar], relations [distinct + 1, relation], `which` of them each row has
+        [row, pair] (0: none), and moved [row, pair]."""
+        pairs = self.pair(torch.cat([relations[which], moved.unsqueeze(-1)], dim=-1))
+        strongest = (pairs * (which > 0).unsqueeze(-1)).amax(dim=1)  # ReLU outputs: 0 where there is no pair
+        return self.value(torch.cat([scalars, strongest], dim=-1)).squeeze(-1)
+
+
+class DrrnAgent:
+    """Chooses among candidate skills and learns from a replay of its own decisions."""
+
+    def __init__(self, config: DrrnConfig, vocabulary: Vocabulary, embeddings: tuple[NDArray, NDArray], seed: int):
+        """`embeddings` are float32 [object, size] and [place, size], of the vocabulary's texts in order."""
+        self.config = config
+        generator_state = torch.random.get_rng_state()
+        torch.manual_seed(seed)
+        self.online = RelevanceNetwork(config, embeddings[0].shape[1])
+        torch.random.set_rng_state(generator_state)
+        self.target = copy.deepcopy(self.online).eval().requires_grad_(False)
+        self.optimizer = torch.optim.AdamW(
+            self.online.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+        self.speak(vocabulary, embeddings)
+
+    def speak(self, vocabulary: Vocabulary, embeddings: tuple[NDArray, NDArray]) -> None:
+        """Takes over another vocabulary: other scenes and objects, the same network."""
+        self.vocabulary = vocabulary
+        self._objects, self._places = (torch.from_numpy(np.ascontiguousarray(e, np.float32)) for e in embeddings)
+
+    def values(self, network: RelevanceNetwork, rows: Ragged | Observation) -> Tensor:
+        """[row] Q of every candidate in `rows`."""
+        pairs = rows.pairs.reshape(-1, 2).astype(np.int64)
+        codes = np.where(pairs[:, 0] < 0, -1, pairs[:, 0] * len(self._places) + pairs[:, 1])
+        distinct, which = np.unique(np.append(codes, -1), return_inverse=True)  # -1 (none) sorts first
+        words = torch.from_numpy(np.stack(np.divmod(distinct[1:], len(self._places)), axis=1))
+        relations = network.relations(self._objects, self._places, words)
+        which_t = torch.from_numpy(which[:-1].reshape(-1, MAX_PAIRS))
+        return network(torch.from_numpy(rows.scalars), relations, which_t, torch.from_numpy(rows.moved))
+
+    def epsilon(self, skills: int) -> float:
+        """The share of random skills after `skills` decisions."""
+        done = min(skills / max(self.config.epsilon_skills, 1), 1.0)
+        return 1.0 + done * (self.config.epsilon_final - 1.0)
+
+    def act(
+        self,
+        observation: Observation,
+        epsilon: float,
+        rng: np.random.Generator,
+        advice: NDArray[np.float32] | None = None,
+        step: int = 0,
+    ) -> int:
+        """The index of a candidate: the best one, or with probability `epsilon` a random one.
+
+        A random choice is of a kind first, then of a candidate of that kind: most candidates are places to go to, and
+        among them picks and places, which teach, would hardly ever be tried. `advice` [candidate] and `step`, the
+        decisions trained so far, are for agents that a rule steers.
+        """
+        if rng.random() < epsilon:
+            kinds = observation.scalars[:, : len(Kind)].argmax(axis=1)
+            return int(rng.choice(np.flatnonzero(kinds == rng.choice(np.unique(kinds)))))
+        return int(self.preference(observation, advice, step).argmax())
+
+    @torch.no_grad()
+    def preference(
+        self, observation: Observation, advice: NDArray[np.float32] | None, step: int
+    ) -> NDArray[np.float32]:
+        """[candidate] what it acts on: Q."""
+        self.online.eval()
+        return self.values(self.online, observation).numpy()
+
+    def learn(self, batch: Batch, shift_weight: float, step: int = 0) -> float:
+        """One gradient step towards double Q-learning targets of r_t + shift_weight * shift_t; returns the loss."""
+        online, target = self.ahead(batch)
+        rewards = batch.r_t + np.float32(shift_weight) * batch.shift_t
+        best = first_best(online, batch.following.offsets)
+        return self.fit(batch.chosen, rewards + batch.discount_t * target[best])
+
+    @torch.no_grad()
+    def ahead(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """[row of following] values of the online and of the target network."""
+        self.online.eval()
+        return self.values(self.online, batch.following).numpy(), self.values(self.target, batch.following).numpy()
+
+    def fit(self, chosen: Ragged, goals: NDArray[np.float32]) -> float:
+        """One gradient step of the values of `chosen` towards `goals` [row]; the target follows; returns the loss."""
+        self.online.train()
+        loss = nn.functional.smooth_l1_loss(self.values(self.online, chosen), torch.from_numpy(goals))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.online.parameters(), 10.0)
+        self.optimizer.step()
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                list(self.target.parameters()), list(self.online.parameters()), self.config.target_rate
+            )
+        return float(loss.detach())
+
+    def state_dict(self) -> dict:
+        """Weights and optimiser, for a checkpoint."""
+        return {
+            "online": self.online.state_dict(),
+            "target": self.target.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Takes over what `state_dict` gave."""
+        self.online.load_state_dict(state["online"])
+        self.target.load_state_dict(state["target"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def first_best(values: NDArray[np.float32], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """[decision] the row of the best value in each run of rows offsets[i] to offsets[i + 1]."""
+    runs = zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
+    return np.array([a + int(values[a:b].argmax()) for a, b in runs], np.int64)

@@ -1,0 +1,78 @@
+"""Policies of the skills control: doing nothing, acting at random, a trained network."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.housekeep.agent.drrn import DrrnAgent
+from apps.housekeep.agent.features import Vocabulary, observe
+from apps.housekeep.metrics import episode_metrics
+from apps.housekeep.skills import Skill, SkillRunner, candidates
+from apps.housekeep.task import Task
+
+if TYPE_CHECKING:
+    from apps.housekeep.knowledge.votes import Votes
+
+
+class Policy(Protocol):
+    """Chooses a skill, or None to leave the home as it is."""
+
+    def __call__(self, task: Task, skills: list[Skill]) -> Skill | None: ...
+
+
+class NothingPolicy:
+    """Leaves everything as it is: the floor that every other policy must beat."""
+
+    def __call__(self, task: Task, skills: list[Skill]) -> Skill | None:
+        return None
+
+
+class RandomPolicy:
+    """A uniform choice among the candidates."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+
+    def __call__(self, task: Task, skills: list[Skill]) -> Skill | None:
+        return skills[int(self.rng.integers(len(skills)))]
+
+
+Advice = Callable[[Task, list[Skill]], "NDArray[np.float32] | None"]  # [candidate]; None: none is asked for
+
+
+def no_advice(task: Task, skills: list[Skill]) -> None:
+    """Nobody is asked."""
+    return None
+
+
+class AgentPolicy:
+    """The candidate that a trained network prefers after `step` decisions (with probability `epsilon` a random one)."""
+
+    def __init__(
+        self,
+        agent: DrrnAgent,
+        vocabulary: Vocabulary,
+        rng: np.random.Generator,
+        epsilon: float,
+        step: int = 0,
+        advice: Advice = no_advice,
+    ) -> None:
+        self.agent, self.vocabulary, self.rng, self.epsilon = agent, vocabulary, rng, epsilon
+        self.step, self.advice = step, advice
+
+    def __call__(self, task: Task, skills: list[Skill]) -> Skill | None:
+        observation, advice = observe(task, skills, self.vocabulary), self.advice(task, skills)
+        return skills[self.agent.act(observation, self.epsilon, self.rng, advice, self.step)]
+
+
+def play(task: Task, policy: Policy, votes: "Votes | None" = None) -> dict[str, float | None]:
+    """The metrics of one episode (already reset) played to its end; no judge is asked and no shift is seen."""
+    runner = SkillRunner(task)
+    while not task.over:
+        skill = policy(task, candidates(task))
+        if skill is None:
+            break
+        runner.run(skill)
+    return episode_metrics(task, votes)

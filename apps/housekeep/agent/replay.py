@@ -1,0 +1,134 @@
+"""A replay memory of decisions with different numbers of candidates; rewards and shifts are kept apart."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.housekeep.agent.features import MAX_PAIRS, SCALARS, Observation
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Candidates of several decisions laid end to end; decision i owns rows offsets[i] to offsets[i + 1]."""
+
+    scalars: NDArray[np.float32]  # [row, scalar]
+    pairs: NDArray[np.int16]  # [row, pair, 2]
+    moved: NDArray[np.float32]  # [row, pair]
+    offsets: NDArray[np.int64]  # [decision + 1]
+
+    @classmethod
+    def of(cls, observations: list[Observation]) -> "Ragged":
+        """The candidates of `observations`, in order."""
+        offsets = np.zeros(len(observations) + 1, np.int64)
+        np.cumsum([len(o) for o in observations], out=offsets[1:])
+        if not observations:
+            empty = np.zeros((0, MAX_PAIRS, 2), np.int16)
+            return cls(np.zeros((0, len(SCALARS)), np.float32), empty, np.zeros((0, MAX_PAIRS), np.float32), offsets)
+        return cls(
+            np.concatenate([o.scalars for o in observations]),
+            np.concatenate([o.pairs for o in observations]),
+            np.concatenate([o.moved for o in observations]),
+            offsets,
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sampled transitions: the chosen candidates, what they gave, and the candidates that came next."""
+
+    chosen: Ragged  # one row a transition
+    r_t: NDArray[np.float32]  # [batch] the environment's reward
+    shift_t: NDArray[np.float32]  # [batch] the judge's shift, weighted by the learner when it samples
+    discount_t: NDArray[np.float32]  # [batch] gamma ** n, 0 where the episode ended
+    following: Ragged
+    advice_tm1: NDArray[np.float32] | None = None  # [batch] what the judge thinks of the chosen candidates
+    advice_t: NDArray[np.float32] | None = None  # [row of following] and of those that came next
+
+
+class Replay:
+    """The last `capacity` decisions, each stored once: a decision's successor is the next one.
+
+    Beside a decision lies the judge's advice on every candidate, float32 [candidate]; 0 for rules that ask for none.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.observations: list[Observation] = []
+        self.choices: list[int] = []
+        self.rewards: list[float] = []
+        self.shifts: list[float] = []
+        self.last: list[bool] = []  # the episode ended with this decision
+        self.advice: list[NDArray[np.float32]] = []
+
+    def __len__(self) -> int:
+        return len(self.observations)
+
+    def add(
+        self,
+        observation: Observation,
+        choice: int,
+        reward: float,
+        shift: float,
+        last: bool,
+        advice: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Stores a decision; its successor is the next one added, unless it is the `last` of its episode."""
+        self.observations.append(observation)
+        self.choices.append(choice)
+        self.rewards.append(reward)
+        self.shifts.append(shift)
+        self.last.append(last)
+        self.advice.append(np.zeros(len(observation), np.float32) if advice is None else advice)
+        if len(self) > 1.1 * self.capacity:  # a tenth at a time: deleting from the front costs the whole list
+            for column in (self.observations, self.choices, self.rewards, self.shifts, self.last, self.advice):
+                del column[: len(column) - self.capacity]
+
+    def sample(self, size: int, gamma: float, steps: int, rng: np.random.Generator) -> Batch:
+        """`size` transitions of up to `steps` decisions each, uniformly with replacement.
+
+        The newest decision has no successor yet unless it ended its episode; transitions are cut where it would be
+        needed.
+        """
+        newest = len(self) - (0 if self.last[-1] else 1)
+        chosen, following, advice_tm1, advice_t = [], [], [], []
+        rewards, shifts, discounts = np.zeros((3, size), np.float32)
+        for i, row in enumerate(rng.integers(newest, size=size)):
+            observation, choice = self.observations[row], slice(self.choices[row], self.choices[row] + 1)
+            chosen.append(
+                Observation(observation.scalars[choice], observation.pairs[choice], observation.moved[choice])
+            )
+            factor = 1.0
+            for ahead in range(row, min(row + steps, newest)):
+                rewards[i] += factor * self.rewards[ahead]
+                shifts[i] += factor * self.shifts[ahead]
+                factor *= gamma
+                if self.last[ahead]:
+                    factor = 0.0
+                    break
+            discounts[i] = factor
+            advice_tm1.append(self.advice[row][choice])
+            following.append(chosen[-1] if factor == 0.0 else self.observations[ahead + 1])
+            advice_t.append(advice_tm1[-1] if factor == 0.0 else self.advice[ahead + 1])
+        advice = (np.concatenate(a) for a in (advice_tm1, advice_t))
+        return Batch(Ragged.of(chosen), rewards, shifts, discounts, Ragged.of(following), *advice)
+
+    def state_dict(self) -> dict[str, NDArray[np.generic]]:
+        """Everything as arrays, for a checkpoint."""
+        ragged = Ragged.of(self.observations)
+        columns = {"choices": self.choices, "rewards": self.rewards, "shifts": self.shifts, "last": self.last}
+        advice = np.concatenate([np.zeros(0, np.float32), *self.advice])
+        return vars(ragged) | {name: np.asarray(column) for name, column in columns.items()} | {"advice": advice}
+
+    def load_state_dict(self, state: dict[str, NDArray[np.generic]]) -> None:
+        """Takes over what `state_dict` gave."""
+        bounds = state["offsets"].tolist()
+        self.observations = [
+            Observation(state["scalars"][a:b], state["pairs"][a:b], state["moved"][a:b])
+            for a, b in itertools.pairwise(bounds)
+        ]
+        self.choices, self.rewards = state["choices"].tolist(), state["rewards"].tolist()
+        self.shifts, self.last = state["shifts"].tolist(), state["last"].tolist()
+        advice = state.get("advice", np.zeros(bounds[-1], np.float32))  # checkpoints of before there was any lack it
+        self.advice = [advice[a:b] for a, b in itertools.pairwise(bounds)]

@@ -1,0 +1,232 @@
+"""Training of the relevance network on skills, one seed; killed and resumed, it ends with the same numbers."""
+
+import io
+import json
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from apps.housekeep.agent.advised import make_agent
+from apps.housekeep.agent.drrn import DrrnAgent, DrrnConfig
+from apps.housekeep.agent.features import Vocabulary, observe
+from apps.housekeep.agent.policies import Advice, AgentPolicy, no_advice, play
+from apps.housekeep.agent.replay import Replay
+from apps.housekeep.config import TrainConfig
+from apps.housekeep.domain import Judging
+from apps.housekeep.episodes.episode import Episode
+from apps.housekeep.metrics import METRICS, episode_metrics
+from apps.housekeep.simulator.factory import make_simulator
+from apps.housekeep.skills import Skill, SkillRunner, candidates, decision_of
+from apps.housekeep.task import Task
+from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.judges.minilm import MiniLMEncoder
+from lmgt_core.rules.agent_rule import AgentRule
+from lmgt_core.training.run_log import RunLog
+
+Numbers = dict[str, float | None]
+
+
+def embed(vocabulary: Vocabulary, encoder: MiniLMEncoder) -> tuple[np.ndarray, np.ndarray]:
+    """Sentence embeddings float32 [object, size] and [place, size] of the vocabulary's words."""
+    objects, places = vocabulary.texts()
+    return encoder.encode(objects), encoder.encode(places)
+
+
+class SkillsTrainer:
+    """One seed's training: act, judge, store, learn."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        seed: int,
+        episodes: Sequence[Episode],
+        evaluation: Sequence[Episode],
+        judging: Judging,
+        encoder: MiniLMEncoder,
+        hyper: DrrnConfig | None = None,
+    ) -> None:
+        self.config, self.seed, self.episodes, self.evaluation = config, seed, episodes, evaluation
+        self.hyper = hyper or DrrnConfig()
+        self.shifter = judging.shifter
+        self.vocabulary = Vocabulary.of([*episodes, *evaluation])
+        torch.manual_seed(seed)  # dropout draws from torch's generator
+        rule = agent_rule(self.shifter)
+        self.agent = make_agent(self.hyper, self.vocabulary, embed(self.vocabulary, encoder), seed, rule)
+        self.asks_of_all = rule is not None and not rule.learns_advice
+        self.replay = Replay(self.hyper.replay_capacity)
+        self.task = Task(make_simulator(config), config.reward)
+        self.runner = SkillRunner(self.task)
+        self.order_rng, self.act_rng, self.sample_rng = (np.random.default_rng([seed, i]) for i in range(3))
+        self.order: list[int] = []
+        self.skills = self.episode = self.primitive_steps = 0
+
+    def train(self, log: RunLog, tick: Callable[[int], None]) -> Numbers:
+        """Trains to the end and returns the last evaluation's means."""
+        last = self._resume(log)
+        if self.skills == 0:
+            last = self._evaluate(log)
+        while self.skills < self.config.steps:
+            before = self.skills
+            log.record_episode(self.seed, self._play_one())
+            tick(self.skills - before)
+            done = self.skills >= self.config.steps
+            if done or self._crossed(before, self.config.evaluate_every):
+                last = self._evaluate(log)
+            if done or self._crossed(before, self.config.checkpoint_every):
+                log.save_checkpoint(self.seed, self._checkpoint(last))
+        return last
+
+    def _crossed(self, before: int, every: int) -> bool:
+        return self.skills // every > before // every
+
+    def _play_one(self) -> dict[str, Any]:
+        """Plays and learns from one training episode; its row for episodes.csv."""
+        if not self.order:
+            self.order = self.order_rng.permutation(len(self.episodes)).tolist()
+        chosen = self.episodes[self.order.pop()]
+        self.task.reset(chosen)
+        begun, started, shifted = time.perf_counter(), self.skills, 0.0
+        losses: list[float] = []
+        while not self.task.over and self.skills < self.config.steps:
+            shifted += self._step(losses)
+        self.episode += 1
+        self.primitive_steps += self.task.steps
+        metrics = episode_metrics(self.task)
+        return {
+            "episode": self.episode,
+            "decisions": self.skills,
+            "primitive_steps": self.primitive_steps,
+            "scene": chosen.scene,
+            "episode_id": chosen.episode_id,
+            "skills": self.skills - started,
+            **{name: metrics[name] for name in METRICS if metrics[name] is not None},
+            "shift": shifted,
+            "loss": float(np.mean(losses)) if losses else 0.0,
+            "epsilon": self.agent.epsilon(self.skills),
+            "wall_seconds": time.perf_counter() - begun,
+        }
+
+    def _step(self, losses: list[float]) -> float:
+        """One decision; returns its shift."""
+        options = candidates(self.task)
+        observation = observe(self.task, options, self.vocabulary)
+        advice = advise(self.shifter, self.task, options) if self.shifter is not None and self.asks_of_all else None
+        choice = self.agent.act(observation, self.agent.epsilon(self.skills), self.act_rng, advice, self.skills)
+        shift = 0.0
+        if advice is not None:
+            shift = float(advice[choice])
+        elif self.shifter is not None:  # the state is judged before the action
+            shift = float(advise(self.shifter, self.task, [options[choice]])[0])
+        outcome = self.runner.run(options[choice])
+        self.skills += 1
+        last = self.task.over or self.skills >= self.config.steps
+        self.replay.add(observation, choice, outcome.reward, shift, last, advice)
+        if len(self.replay) > self.hyper.warm_up:
+            weight = 1.0 if self.shifter is None else self.shifter.weight(self.skills)
+            for _ in range(self.hyper.updates_per_skill):
+                hyper = self.hyper
+                batch = self.replay.sample(hyper.batch_size, hyper.gamma, hyper.multi_step, self.sample_rng)
+                losses.append(self.agent.learn(batch, weight, self.skills))
+        return shift
+
+    def _evaluate(self, log: RunLog) -> Numbers:
+        """Means over the evaluation episodes, played greedily on a simulator without shift.
+
+        Look-ahead advice is part of its policy, so the judge is asked here, too; no statistic counts that.
+        """
+        rng = np.random.default_rng([self.seed, 3, self.skills])
+        advice: Advice = no_advice
+        if self.shifter is not None and self.asks_of_all:
+            advice = partial(advise, uncounted(self.shifter))
+        policy = AgentPolicy(self.agent, self.vocabulary, rng, self.hyper.epsilon_evaluation, self.skills, advice)
+        rows = []
+        for episode in self.evaluation:
+            self.task.reset(episode)
+            rows.append(play(self.task, policy))
+        means = mean_metrics(rows)
+        row = {"decisions": self.skills, "primitive_steps": self.primitive_steps, "episodes": len(rows)}
+        log.record_evaluation(self.seed, row | {k: v for k, v in means.items() if v is not None})
+        for name, value in means.items():
+            if value is not None:
+                log.scalar(self.seed, f"evaluation/{name}", value, self.skills)
+        return means
+
+    def _checkpoint(self, last: Numbers) -> bytes:
+        """Everything that the next step depends on."""
+        generators = {"order": self.order_rng, "act": self.act_rng, "sample": self.sample_rng}
+        counters = {
+            "skills": self.skills,
+            "episode": self.episode,
+            "primitive_steps": self.primitive_steps,
+            "order": self.order,
+            "last": last,
+            "generators": {name: rng.bit_generator.state for name, rng in generators.items()},
+            "shifter": None if self.shifter is None else self.shifter.state_dict(),
+        }
+        buffer = io.BytesIO()
+        torch.save(
+            {
+                "agent": self.agent.state_dict(),
+                "replay": {name: torch.from_numpy(a) for name, a in self.replay.state_dict().items()},
+                "torch": torch.random.get_rng_state(),
+                "counters": json.dumps(counters),
+            },
+            buffer,
+        )
+        return buffer.getvalue()
+
+    def _resume(self, log: RunLog) -> Numbers:
+        """Takes up the last checkpoint, if there is one."""
+        if (content := log.load_checkpoint(self.seed)) is None:
+            return {}
+        state = torch.load(io.BytesIO(content), weights_only=True)
+        self.agent.load_state_dict(state["agent"])
+        self.replay.load_state_dict({name: t.numpy() for name, t in state["replay"].items()})
+        torch.random.set_rng_state(state["torch"])
+        counters = json.loads(state["counters"])
+        self.skills, self.episode = counters["skills"], counters["episode"]
+        self.primitive_steps, self.order = counters["primitive_steps"], counters["order"]
+        for name, rng in {"order": self.order_rng, "act": self.act_rng, "sample": self.sample_rng}.items():
+            rng.bit_generator.state = counters["generators"][name]
+        if self.shifter is not None:
+            self.shifter.load_state_dict(counters["shifter"])
+        return counters["last"]
+
+
+def mean_metrics(rows: Sequence[Numbers]) -> Numbers:
+    """The mean of each metric over the episodes where it is defined; None where it never is."""
+    means: Numbers = {}
+    for name in METRICS:
+        values = [row[name] for row in rows if row[name] is not None]
+        means[name] = float(np.mean(values)) if values else None
+    return means
+
+
+def agent_rule(shifter: RewardShifter | None) -> AgentRule | None:
+    """The shifter's rule, if it works inside the agent."""
+    return shifter.rule if shifter is not None and isinstance(shifter.rule, AgentRule) else None
+
+
+def advise(shifter: RewardShifter, task: Task, skills: list[Skill]) -> NDArray[np.float32]:
+    """[skill] the shift of each of these skills; 0 for those that no judge is asked about, such as going somewhere."""
+    return shifter([decision_of(task, skill) for skill in skills], skills).delta
+
+
+def uncounted(shifter: RewardShifter) -> RewardShifter:
+    """The same judge and rule with statistics of its own; for rules without a state."""
+    return RewardShifter(shifter.describer, shifter.template, shifter.judge, shifter.rule)
+
+
+def load_agent(
+    content: bytes, vocabulary: Vocabulary, encoder: MiniLMEncoder, rule: AgentRule | None = None
+) -> tuple[DrrnAgent, int]:
+    """The trained network of a checkpoint, speaking `vocabulary`, and after how many skills it was saved."""
+    state = torch.load(io.BytesIO(content), weights_only=True)
+    agent = make_agent(DrrnConfig(), vocabulary, embed(vocabulary, encoder), 0, rule)
+    agent.load_state_dict(state["agent"])
+    return agent, json.loads(state["counters"])["skills"]

@@ -1,0 +1,1 @@
+"""Captions of the robot's view beside the view itself."""

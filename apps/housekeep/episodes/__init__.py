@@ -1,0 +1,1 @@
+"""Episodes: read, checked, generated."""

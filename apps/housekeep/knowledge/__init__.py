@@ -1,0 +1,1 @@
+"""Where things belong: labels, votes, and the judges made from them."""

@@ -1,0 +1,1 @@
+"""Whether a judge deserves to be heard: probes, precision, the gate."""

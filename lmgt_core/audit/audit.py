@@ -1,0 +1,105 @@
+"""What is asked in an audit, and what it found out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.prompt import Prompt
+
+Thresholds = Mapping[Verdict, float | None]  # the confidence from which on a verdict counts; None: never
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A question with its true answer: good, neutral or bad; a group never lies on both sides of the split."""
+
+    prompt: Prompt
+    label: Verdict
+    group: str
+
+
+def balance_probes(probes: Sequence[Probe], rng: np.random.Generator) -> list[Probe]:
+    """As many probes of each label as there are of the rarest one, drawn by `rng`, in their order."""
+    rows = {label: [i for i, p in enumerate(probes) if p.label is label] for label in {p.label for p in probes}}
+    fewest = min((len(r) for r in rows.values()), default=0)
+    drawn = (rng.choice(rows[label], fewest, replace=False).tolist() for label in sorted(rows))
+    return [probes[i] for i in sorted(i for some in drawn for i in some)]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What the gated judge did on the half of the probes that did not choose its thresholds.
+
+    `coverage`: share of the probes on which it spoke; `precision`: share of those on which it was right, with its 95 %
+    interval, and for each verdict with their number; None where it did not speak.
+    """
+
+    n: int
+    coverage: float
+    precision: float | None
+    precision_ci95: tuple[float, float] | None
+    by_verdict: Mapping[str, Mapping[str, float | int | None]]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was measured of a judge on labelled probes, before it trained anything.
+
+    Shares are of the `n` probes, except that accuracy, precision, bias and AUC leave unreadable and abstained answers
+    out: those have rates of their own. `baseline` is the accuracy of always giving the most frequent label, with no
+    model. `bias` is, for each value of each categorical fact, the mean label given minus the mean true label.
+    `thresholds` are confidences, None where the judge abstains. `gated` says whether the gate is in force, `silent`
+    whether it lets nothing through. `held_out_ok` is False where a verdict's held-out precision is under
+    `min_precision`, None where the held-out half cannot tell.
+    """
+
+    judge: str
+    kind: str
+    n: int
+    answered: int
+    accuracy: float | None
+    baseline: float
+    auc: float | None
+    auc_ci95: tuple[float, float] | None
+    precision: Mapping[str, Mapping[str, float | int | None]]
+    bias: Mapping[str, Mapping[str, float | int]]
+    abstention_rate: float
+    unreadable_rate: float
+    seconds_per_judgment: float
+    min_precision: float
+    thresholds: Thresholds
+    held_out: HeldOut
+    held_out_ok: bool | None
+    gated: bool
+    silent: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields by name, as plain JSON values."""
+        fields = asdict(self)
+        fields["thresholds"] = {verdict.value: threshold for verdict, threshold in self.thresholds.items()}
+        return fields
+
+    @property
+    def headline(self) -> str:
+        """One line for the beginning of a run: whether the judge speaks, where, and how that was checked."""
+        if not self.gated:
+            return f"judge {self.judge} is NOT gated: it speaks on everything (accuracy {_percent(self.accuracy)})"
+        if self.silent:
+            wanted = f"no confidence has a precision of at least {self.min_precision:g} for sure"
+            return f"judge {self.judge} is SILENT: {wanted}; training goes on without shifts"
+        spoken = ", ".join(f"{v.value} from {t:.3f}" for v, t in self.thresholds.items() if t is not None)
+        checked = (
+            f"held-out precision {_percent(self.held_out.precision)} at coverage {_percent(self.held_out.coverage)}"
+        )
+        warning = "" if self.held_out_ok else "; WARNING: the held-out half does not confirm the gate"
+        if self.baseline >= self.min_precision:
+            share = _percent(self.baseline)
+            warning += f"; WARNING: {share} of the probes have one label, so always giving it would pass the gate"
+        return f"judge {self.judge} speaks on {spoken}; {checked}{warning}"
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{100 * share:.0f} %"

@@ -1,0 +1,1 @@
+"""Judgments kept by content."""

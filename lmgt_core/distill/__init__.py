@@ -1,0 +1,1 @@
+"""Small models trained on the judgments of large ones."""

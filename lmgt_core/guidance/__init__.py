@@ -1,0 +1,1 @@
+"""The way from an agent's decision to the shift of its reward."""

@@ -1,0 +1,1 @@
+"""SmolLM2-135M, run by PyTorch from its GGUF file."""

@@ -1,0 +1,1 @@
+"""What a judge is: descriptions, prompts, verdicts, strategies, and judges by name."""

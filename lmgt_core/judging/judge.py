@@ -1,0 +1,40 @@
+"""The Judge protocol: prompts in, judgments out, batch first."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from lmgt_core.judging.judgment import Judgment
+from lmgt_core.judging.prompt import Prompt
+
+
+class JudgeKind(StrEnum):
+    """What a judge is; shown beside its name in every table, so that nobody takes an oracle for a model."""
+
+    LANGUAGE_MODEL = "language model"
+    VISION_LANGUAGE_MODEL = "vision-language model"
+    EMBEDDING = "embedding model"
+    ORACLE = "oracle (privileged)"
+    TRAINED = "trained on labels"
+    CONTROL = "control (no model)"
+
+
+class Judge(Protocol):
+    """Answers good / neutral / bad.
+
+    `id` names everything that changes answers (model, revision, decoding, calibration): it is part of the cache key.
+    `cacheable` is False for judges that are cheaper than a lookup.
+    """
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def kind(self) -> JudgeKind: ...
+
+    @property
+    def cacheable(self) -> bool: ...
+
+    def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:
+        """One judgment a prompt, in the same order; [] for []; never raises for what a prompt says."""
+        ...

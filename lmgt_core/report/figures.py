@@ -1,0 +1,161 @@
+"""Figures as bytes: learning curves and bars with intervals, legible in print and to the colour-blind.
+
+Colours are those of Okabe and Ito 2008 ("Color Universal Design"); line styles and markers repeat what colours say, so
+that a grey print still tells the lines apart. Nothing global is touched: no pyplot, no state of matplotlib's.
+"""
+
+import io
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from lmgt_core.training.statistics import Interval, bootstrap_ci, iqm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Format = Literal["svg", "png"]
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F5F00")
+BASELINES = ("#333333", "#888888", "#b4b4b4")
+STYLES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
+MARKERS = "os^Dv<>P"
+WIDTH, HEIGHT = 6.6, 3.6  # inches
+MARKED = 30  # curves with more points than this get no markers
+RC: Any = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "savefig.dpi": 150,
+    "text.parse_math": False,  # a run's name may hold a dollar sign
+    "svg.hashsalt": "lmgt",  # equal figures have equal bytes
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line: `values[i]` holds the values of the seeds that have one at `x[i]`; `baseline` draws it in a grey.
+
+    `colour` numbers the curve among those of its sort; it decides colour, line style and marker.
+    """
+
+    label: str
+    x: Sequence[float]
+    values: Sequence[Sequence[float]]
+    baseline: bool = False
+    colour: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.values):
+            raise ValueError(f"curve {self.label}: {len(self.x)} positions do not go with {len(self.values)} points")
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar: a value, its interval (None: unknown, and no whisker), and the seeds' own values as dots."""
+
+    label: str
+    value: float
+    interval: Interval | None = None
+    points: Sequence[float] = ()
+    baseline: bool = False
+    colour: int = 0
+
+
+def learning_curves(
+    curves: Sequence[Curve], x_label: str, y_label: str, title: str = "", file_format: Format = "svg"
+) -> bytes:
+    """An image of the interquartile means over seeds with their 95 % bootstrap intervals as bands.
+
+    A curve of a single seed has no band, and its legend says so.
+    """
+    with _figure(HEIGHT) as (figure, axes):
+        for curve in curves:
+            _draw_curve(axes, curve)
+        axes.set(xlabel=x_label, ylabel=y_label)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        _finish(figure, axes, title, legend=bool(curves))
+        return _render(figure, file_format)
+
+
+def bars_with_intervals(bars: Sequence[Bar], x_label: str, title: str = "", file_format: Format = "svg") -> bytes:
+    """An image of horizontal bars, first on top, with 95 % intervals as whiskers and single seeds as dots."""
+    with _figure(max(1.4, 0.75 + 0.34 * len(bars))) as (figure, axes):
+        for position, bar in enumerate(bars):
+            colour = _colour(bar)
+            axes.barh(position, bar.value, color=colour, alpha=0.35, height=0.62, edgecolor=colour)
+            if bar.interval is not None:
+                axes.plot(bar.interval, [position, position], color=colour, linewidth=2.2, solid_capstyle="butt")
+            axes.plot(bar.points, [position] * len(bar.points), ".", color="black", markersize=4, alpha=0.7)
+        axes.set_yticks(range(len(bars)), [bar.label for bar in bars])
+        axes.invert_yaxis()
+        axes.axvline(0, color="black", linewidth=0.8)
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel(x_label)
+        _finish(figure, axes, title, legend=False)
+        return _render(figure, file_format)
+
+
+def _draw_curve(axes: "Axes", curve: Curve) -> None:
+    if not curve.x:
+        return
+    seeds = max(len(values) for values in curve.values)
+    label = f"{curve.label} ({seeds} seeds)" if seeds > 1 else f"{curve.label} (1 seed, no interval)"
+    number, colour = curve.colour, _colour(curve)
+    axes.plot(
+        curve.x,
+        [iqm(values) for values in curve.values],
+        label=label,
+        color=colour,
+        linewidth=1.6,
+        linestyle="--" if curve.baseline else STYLES[number // len(COLOURS) % len(STYLES)],
+        marker=MARKERS[number % len(MARKERS)] if len(curve.x) <= MARKED else None,
+        markersize=4,
+    )
+    intervals = [bootstrap_ci(values) for values in curve.values]
+    known = np.array([interval is not None for interval in intervals])
+    low, high = (np.array([i[side] if i is not None else 0.0 for i in intervals]) for side in (0, 1))
+    axes.fill_between(curve.x, low, high, where=known, color=colour, alpha=0.15, linewidth=0)
+
+
+def _colour(mark: Curve | Bar) -> str:
+    palette = BASELINES if mark.baseline else COLOURS
+    return palette[mark.colour % len(palette)]
+
+
+@contextmanager
+def _figure(height: float) -> "Iterator[tuple[Figure, Axes]]":
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        yield figure, figure.add_subplot()
+
+
+def _finish(figure: "Figure", axes: "Axes", title: str, legend: bool) -> None:
+    if title:
+        axes.set_title(title, loc="left", fontsize=10)
+    if legend:
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
+
+
+def _render(figure: "Figure", file_format: Format) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    canvas: Any = (FigureCanvasSVG if file_format == "svg" else FigureCanvasAgg)(figure)
+    image = io.BytesIO()
+    # A date or a version in the file would make equal figures differ.
+    empty = {"Date": None, "Creator": None} if file_format == "svg" else {"Software": None}
+    canvas.print_figure(image, format=file_format, metadata=empty)
+    return image.getvalue()

@@ -1,0 +1,1 @@
+"""Rules that make shifts of judgments, and what each promises."""

@@ -1,0 +1,1 @@
+"""Running and recording trainings: processes, run folders, progress, provenance, statistics."""
