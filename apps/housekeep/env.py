@@ -15,7 +15,6 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from apps.housekeep.describe_arrays import KINDS
 from apps.housekeep.agent.features import MAX_PAIRS, SCALARS, Vocabulary, observe
 from apps.housekeep.agent.text_observation import (
     SECTIONS,
@@ -27,6 +26,7 @@ from apps.housekeep.agent.text_observation import (
 )
 from apps.housekeep.config import SimulatorConfig
 from apps.housekeep.describe import Decision
+from apps.housekeep.describe_arrays import KINDS
 from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.episodes.load import BUILTIN, load_many
 from apps.housekeep.knowledge.places import place_name

@@ -15,10 +15,10 @@ import gymnasium as gym
 import numpy as np
 
 from apps.housekeep.agent.algorithm_state import algorithm_state, load_algorithm_state
-from apps.housekeep.describe_arrays import PrimitiveDescriber
 from apps.housekeep.agent.features import Vocabulary
 from apps.housekeep.agent.text_observation import Encoder
 from apps.housekeep.config import TrainConfig
+from apps.housekeep.describe_arrays import PrimitiveDescriber
 from apps.housekeep.domain import Judging
 from apps.housekeep.env import HousekeepEnv
 from apps.housekeep.episodes.episode import Episode

@@ -6,8 +6,8 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from apps.housekeep.describe_arrays import PrimitiveDescriber, SkillsDescriber
 from apps.housekeep.agent.text_observation import SeenText, TextEncoding
+from apps.housekeep.describe_arrays import PrimitiveDescriber, SkillsDescriber
 from apps.housekeep.env import (
     MAX_CANDIDATES,
     NOT_A_CANDIDATE,
