@@ -24,7 +24,7 @@ from apps.control.hyperparameters import OFF_POLICY, REFERENCES, Reference
 from apps.control.vector import training_envs
 from apps.control.worlds import World
 from lmgt_core.guidance.judge_ahead import JudgeAhead
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.learners.replay import ShiftReplayBuffer
 
 CLASSES: Mapping[str, type[BaseAlgorithm]] = {

@@ -24,13 +24,13 @@ from lmgt_core.audit.label_calibration import (
 )
 from lmgt_core.cache.judge_cache import JudgeCache
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.judging.judge import Judge
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import RememberedTemplate
 from lmgt_core.judging.registry import NONE, JudgeContext, make_judge
 from lmgt_core.judging.strategies import load_strategy
-from lmgt_core.rules.shift import make_rule
+from lmgt_core.rules.make import make_rule
 
 PROMPTS = Path(__file__).parent / "prompts"
 MANUALS = Path(__file__).parent / "manuals"

@@ -123,7 +123,7 @@ def main() -> None:
 
     from apps.control.evaluate import evaluate, expert_policy, random_policy
     from apps.control.worlds import WORLDS
-    from lmgt_core.report.terminal_tables import print_table
+    from lmgt_core.terminal.tables import print_table
 
     rows = []
     for task in WORLDS.values():

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from apps.control.evaluate import evaluate
 from apps.control.exact import Policy
 from apps.control.worlds import World
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.guidance.wrappers import RewardShift
 
 Record = Callable[[str, dict[str, Any]], None]  # table, row

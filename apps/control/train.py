@@ -14,10 +14,10 @@ from apps.control.hyperparameters import OFF_POLICY, TABULAR, impossible
 from apps.control.learners import load_learners
 from apps.control.worlds import World, world
 from lmgt_core.errors import UserError
-from lmgt_core.report.terminal_tables import print_table
-from lmgt_core.rules.shift import make_rule
+from lmgt_core.rules.make import make_rule
+from lmgt_core.terminal.progress import progress
+from lmgt_core.terminal.tables import print_table
 from lmgt_core.training.processes import in_processes
-from lmgt_core.training.progress import progress
 from lmgt_core.training.provenance import provenance
 from lmgt_core.training.run_log import RunLog
 from lmgt_core.training.statistics import summarise
@@ -131,7 +131,7 @@ def _learn_deep(
     import torch
 
     from lmgt_core.guidance.judge_ahead import JudgeAhead
-    from lmgt_core.guidance.shifter import RewardShifter
+    from lmgt_core.guidance.shift_source import RewardShifter
 
     torch.set_num_threads(1)
     begun = time.perf_counter()

@@ -15,13 +15,14 @@ from apps.housekeep.knowledge.labels import Labels
 from apps.housekeep.probes import probe_set
 from lmgt_core.audit.gate import SelectiveGate, audit_judge
 from lmgt_core.cache.judge_cache import JudgeCache
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import Prompt, PromptTemplate
 from lmgt_core.judging.registry import JudgeContext, make_judge
 from lmgt_core.rules.cards import Seam
-from lmgt_core.rules.shift import ADVISED, ShiftRule, make_rule
+from lmgt_core.rules.make import ADVISED, make_rule
+from lmgt_core.rules.shift import ShiftRule
 
 PROMPTS = Path(__file__).parent / "prompts"
 SEAMS = {"skills": (Seam.REWARD, Seam.AGENT), "primitive": (Seam.REWARD,)}  # that the learner of a control serves
@@ -99,7 +100,7 @@ def audit(config: JudgeConfig, parts: Parts, cache: Path) -> dict[str, Any]:
         return {"audited": False, "reason": "no judge"}
     rng = np.random.default_rng(PROBE_SEED)
     probes = probe_set(parts.known, lambda *d: render(parts.template, Decision(*d)), rng, PROBES)
-    gated = config.gate and parts.judge.kind is not JudgeKind.CONTROL
+    gated = config.gate and parts.judge.kind is not JudgeKind.BASELINE
     with JudgeCache(parts.judge, cache) as asked:
         found = audit_judge(asked, probes, config.min_precision, rng, gated=gated)
     return found.as_dict() | {"audited": True, "headline": found.headline}

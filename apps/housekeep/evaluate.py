@@ -17,10 +17,10 @@ from apps.housekeep.metrics import METRICS
 from apps.housekeep.simulator.factory import check_scenes, check_simulator, make_simulator
 from lmgt_core.errors import UserError
 from lmgt_core.judging.registry import NONE
-from lmgt_core.report.terminal_tables import print_table, write_rows
 from lmgt_core.rules.agent_rule import AgentRule
+from lmgt_core.terminal.progress import progress
+from lmgt_core.terminal.tables import print_table, write_rows
 from lmgt_core.training.processes import in_processes
-from lmgt_core.training.progress import progress
 from lmgt_core.training.statistics import iqm, nested_bootstrap_ci
 
 BASELINES = ("nothing", "random")

@@ -16,9 +16,9 @@ from apps.housekeep.episodes.load import load_many
 from apps.housekeep.metrics import METRICS
 from apps.housekeep.simulator.factory import check_scenes, check_simulator
 from lmgt_core.errors import UserError
-from lmgt_core.report.terminal_tables import print_table
+from lmgt_core.terminal.progress import progress
+from lmgt_core.terminal.tables import print_table
 from lmgt_core.training.processes import in_processes
-from lmgt_core.training.progress import progress
 from lmgt_core.training.provenance import provenance
 from lmgt_core.training.run_log import RunLog
 from lmgt_core.training.statistics import summarise

@@ -13,13 +13,13 @@ from lmgt_core.audit.gate import MIN_PRECISION, audit_judge
 from lmgt_core.audit.judging_task import JudgingTask
 from lmgt_core.audit.task_judges import SEED, TaskJudges, split_names
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import ask as ask_judge
 from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judge import ask as ask_judge
 from lmgt_core.judging.judgment import Judgment
 from lmgt_core.judging.prompt import Prompt
-from lmgt_core.report.terminal_tables import print_table, write_rows
-from lmgt_core.rules.shift import make_rule
-from lmgt_core.training.progress import progress
+from lmgt_core.rules.make import make_rule
+from lmgt_core.terminal.progress import progress
+from lmgt_core.terminal.tables import print_table, write_rows
 
 
 @dataclass(frozen=True)

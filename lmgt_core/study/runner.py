@@ -11,8 +11,8 @@ from lmgt_core.errors import UserError
 from lmgt_core.study.app import Result, StudyApp
 from lmgt_core.study.folder import StudyFolder
 from lmgt_core.study.plan import Cell, Plan
+from lmgt_core.terminal.progress import progress
 from lmgt_core.training.processes import in_processes
-from lmgt_core.training.progress import progress
 
 POLL = 0.2  # seconds between two looks at what other processes have finished
 

@@ -21,11 +21,10 @@ from apps.control.worlds import World
 from apps.tabular.judges import GRANULARITIES, graded_table
 from lmgt_core.distill.judge import DistillSettings, train_student
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import ask
 from lmgt_core.judges.distilled import DistilledJudge
 from lmgt_core.judges.random import content_draws
 from lmgt_core.judging.description import Description
-from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judge import Judge, JudgeKind, ask
 from lmgt_core.judging.judgment import Judgment
 from lmgt_core.judging.prompt import Prompt, RememberedTemplate
 from lmgt_core.judging.registry import NONE, judge_names, make_judge, parse_spec

@@ -22,9 +22,9 @@ from lmgt_core.audit.label_calibration import split_calibration
 from lmgt_core.errors import UserError
 from lmgt_core.files import plain, read_json, write_atomic, write_json_atomic
 from lmgt_core.judging.registry import NONE, make_judge
-from lmgt_core.report.terminal_tables import print_table, write_rows
+from lmgt_core.terminal.progress import progress
+from lmgt_core.terminal.tables import print_table, write_rows
 from lmgt_core.training.processes import Tick, in_processes
-from lmgt_core.training.progress import progress
 from lmgt_core.training.provenance import provenance
 from lmgt_core.training.run_log import RunLog
 from lmgt_core.training.statistics import bootstrap_ci, iqm, mean, probability_of_improvement

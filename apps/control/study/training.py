@@ -14,12 +14,14 @@ from apps.control.probes import probe_set
 from apps.control.study.judges import Remembered, make_cell_judge, make_template
 from apps.control.worlds import World
 from lmgt_core.audit.gate import SelectiveGate, audit_judge
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.potential_shift import PotentialShift
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.judging.judge import Judge
 from lmgt_core.judging.prompt import RememberedTemplate
 from lmgt_core.rules.cards import Seam
-from lmgt_core.rules.potential import Potential, PotentialShift
-from lmgt_core.rules.shift import ShiftRule, make_rule
+from lmgt_core.rules.make import make_rule
+from lmgt_core.rules.potential import Potential
+from lmgt_core.rules.shift import ShiftRule
 from lmgt_core.study.app import Result, Settings, horizon_of
 
 POINTS = 10  # evaluations of a training

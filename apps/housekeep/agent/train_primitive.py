@@ -24,7 +24,7 @@ from apps.housekeep.env import HousekeepEnv
 from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.metrics import METRICS, episode_metrics
 from apps.housekeep.task import MAX_STEPS
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.guidance.wrappers import RewardShift
 from lmgt_core.quick_import import import_stable_baselines3
 from lmgt_core.training.run_log import RunLog

@@ -23,7 +23,7 @@ from apps.housekeep.metrics import METRICS, episode_metrics
 from apps.housekeep.simulator.factory import make_simulator
 from apps.housekeep.skills import Skill, SkillRunner, candidates, decision_of
 from apps.housekeep.task import Task
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.judges.minilm import MiniLMEncoder
 from lmgt_core.rules.agent_rule import AgentRule
 from lmgt_core.training.run_log import RunLog

@@ -30,7 +30,7 @@ from apps.housekeep.watch.frame_captions import FrameCaptioner, make_frame_capti
 from apps.housekeep.watch.map import HomeMap
 from apps.housekeep.watch.screen import STRIP, Judged, Picture, Screen, Status
 from lmgt_core.errors import UserError
-from lmgt_core.training.progress import progress
+from lmgt_core.terminal.progress import progress
 
 FRAMES_A_SECOND = 10
 EVERY = 3  # primitive steps a picture: an episode of 1000 steps lasts 45 seconds

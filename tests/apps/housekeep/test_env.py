@@ -18,12 +18,12 @@ from apps.housekeep.env import (
 from apps.housekeep.simulator.protocol import Action
 from apps.housekeep.skills import Kind, decision_of
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.guidance.wrappers import RewardShift, VectorRewardShift
 from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt, PromptTemplate
-from lmgt_core.rules.shift import make_rule
+from lmgt_core.rules.make import make_rule
 from tests.apps.housekeep.small_home import BOOK, CHEST, MUG, SHELF, TABLE, TOY, home, instance
 from tests.contracts.environment import EnvironmentContract
 
@@ -282,7 +282,7 @@ def test_equal_texts_are_embedded_once() -> None:
 class GoodPicks:
     """A judge to whom every pick is good and every other thing bad; it notes what it was asked."""
 
-    id, kind, cacheable = "good-picks", JudgeKind.CONTROL, False
+    id, kind, cacheable = "good-picks", JudgeKind.BASELINE, False
 
     def __init__(self) -> None:
         self.asked: list[Prompt] = []

@@ -91,7 +91,7 @@ def test_a_teacher_that_answers_little_teaches_nothing() -> None:
 class Reader:
     """Calls going where the caption says good; `deaf` to one caption, which it always calls bad."""
 
-    id, kind, cacheable = "reader", JudgeKind.CONTROL, False
+    id, kind, cacheable = "reader", JudgeKind.BASELINE, False
 
     def __init__(self, deaf: str = "") -> None:
         self.deaf = deaf

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lmgt_core.guidance.shifter import RewardShifter
-from lmgt_core.guidance.transition import Transition, shifted_reward
+from lmgt_core.guidance.reward import shifted_reward
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.judges.neutral import NeutralJudge
 from lmgt_core.judges.scripted import ScriptedJudge
 from lmgt_core.judging.description import Description
 from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt, PromptTemplate
-from lmgt_core.rules.shift import Centered, Raw, make_rule
+from lmgt_core.rules.make import make_rule
+from lmgt_core.rules.shift import Centered, Raw
 
 TEMPLATE = PromptTemplate("You judge.", "In {state}, the agent does {action}.")
 
@@ -29,7 +30,7 @@ class RecordingJudge:
     """Good for action 1, bad for action 2, unreadable for 3, unsure of 4; keeps what it was asked."""
 
     id = "recording"
-    kind = JudgeKind.CONTROL
+    kind = JudgeKind.BASELINE
     cacheable = False
 
     def __init__(self) -> None:

@@ -12,14 +12,15 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import Autoreset, RecordEpisodeStatistics, TransformReward
 from gymnasium.wrappers.vector import RecordEpisodeStatistics as VectorStatistics
 
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.guidance.wrappers import RewardShift, VectorRewardShift
 from lmgt_core.judges.neutral import NeutralJudge
 from lmgt_core.judging.description import Description
 from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt, PromptTemplate
-from lmgt_core.rules.shift import ShiftRule, make_rule
+from lmgt_core.rules.make import make_rule
+from lmgt_core.rules.shift import ShiftRule
 
 TEMPLATE = PromptTemplate("", "{state} {action}")
 
@@ -46,7 +47,7 @@ class Listener:
     """Good for action 1, bad for action 2, neutral for 0."""
 
     id = "listener"
-    kind = JudgeKind.CONTROL
+    kind = JudgeKind.BASELINE
     cacheable = False
 
     def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:

@@ -12,11 +12,11 @@ from apps.housekeep.config import TrainConfig
 from apps.housekeep.describe import SkillDescriber
 from apps.housekeep.domain import Judging
 from apps.housekeep.metrics import METRICS
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import PromptTemplate
-from lmgt_core.rules.shift import make_rule
+from lmgt_core.rules.make import make_rule
 from lmgt_core.training.run_log import RunLog, read_rows
 from tests.apps.housekeep.small_home import BOOK, CHEST, home
 from tests.apps.housekeep.test_env import LetterCounts
@@ -35,7 +35,7 @@ pytestmark = [
 class Always:
     """A judge that always says the same."""
 
-    kind, cacheable = JudgeKind.CONTROL, False
+    kind, cacheable = JudgeKind.BASELINE, False
 
     def __init__(self, verdict: Verdict) -> None:
         self.verdict, self.id, self.asked = verdict, f"always-{verdict}", 0

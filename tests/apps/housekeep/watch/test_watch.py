@@ -21,11 +21,11 @@ from apps.housekeep.watch.command import Recorder, atomic_video, outlined
 from apps.housekeep.watch.map import AGENT, RIGHT, WRONG, HomeMap
 from apps.housekeep.watch.screen import Judged, Picture, Screen, Status, fitted
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import PromptTemplate
-from lmgt_core.rules.shift import make_rule
+from lmgt_core.rules.make import make_rule
 from tests.apps.housekeep.small_home import MUG, SHELF, TABLE, TOY, home, instance
 
 TIDYING = (
@@ -47,7 +47,7 @@ class Shelf(list[Picture]):
 class PicksAreGood:
     """A judge to whom picks are good; of anything else it is not sure."""
 
-    id, kind, cacheable = "picks-are-good", JudgeKind.CONTROL, False
+    id, kind, cacheable = "picks-are-good", JudgeKind.BASELINE, False
 
     def judge(self, prompts: Any) -> list[Judgment]:
         good, unsure = Judgment(Verdict.GOOD, (0.9, 0.05, 0.05)), Judgment(Verdict.BAD, (0.4, 0.1, 0.5))

@@ -1,6 +1,6 @@
 import pytest
 
-from lmgt_core.training.progress import ProgressLines, duration, progress
+from lmgt_core.terminal.progress import ProgressLines, duration, progress
 
 
 def test_a_log_gets_a_line_now_and_then_and_one_at_the_end() -> None:

@@ -15,7 +15,8 @@ from apps.tabular.mdp import EQUAL, FiniteMDP, loss, value_iteration
 from apps.tabular.worlds import chain, cliff, early_end, river, trap, wide_chain
 from lmgt_core.rules.agent_rule import AgentRule
 from lmgt_core.rules.cards import Promise, Seam, card_of
-from lmgt_core.rules.shift import ADVISED, RULES, ShiftRule, make_rule
+from lmgt_core.rules.make import ADVISED, RULES, make_rule
+from lmgt_core.rules.shift import ShiftRule
 
 WORLDS = ("chain", "cliff", "trap", "early_end", "river")
 JUDGES = ("oracle", "noisy:0.7", "constant", "adversarial")

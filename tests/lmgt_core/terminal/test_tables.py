@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from lmgt_core.errors import UserError
-from lmgt_core.report.terminal_tables import cell, column_names, print_table, write_rows
+from lmgt_core.terminal.tables import cell, column_names, print_table, write_rows
 
 ROWS = [{"judge": "oracle", "success": 0.51234, "ci95": [0.4, 0.625]}, {"judge": "none [red]", "success": None, "n": 3}]
 

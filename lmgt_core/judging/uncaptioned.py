@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from lmgt_core.guidance.shifter import ask
-from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judge import Judge, JudgeKind, ask
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 
