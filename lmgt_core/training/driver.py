@@ -7,7 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache, partial
 from typing import Any
 
@@ -50,6 +50,8 @@ class Training:
     """What else config.json has to hold to repeat the run, such as hyper-parameters."""
     finished: Callable[[Any, int], None] = lambda config, seed: None
     """Called when a seed's result is on the disk, to clean up."""
+    renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Settings that had other names in run folders of before: old name -> present one."""
     least_steps: int = 1
 
 
@@ -62,7 +64,9 @@ def train(training: Training, config: Any, guidance: Guidance | None = None) -> 
     check_training(config, training.least_steps)
     training.check(config)
     guidance = training.guidance(config) if guidance is None else guidance
-    log = RunLog.create(config.out, resolved(training, config, guidance), config.resume, defaults_of(config))
+    log = RunLog.create(
+        config.out, resolved(training, config, guidance), config.resume, defaults_of(config), training.renamed
+    )
     guidance = guidance.audited(log.audit)
     log.keep_audit(guidance.audit)
     print(guidance.headline, flush=True)

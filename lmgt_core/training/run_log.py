@@ -65,11 +65,13 @@ class RunLog:
         config: Mapping[str, Any],
         resume: bool = False,
         defaults: Mapping[str, Any] | None = None,
+        renamed: Mapping[str, str] | None = None,
     ) -> "RunLog":
         """The log of a new run in `path`, or of the run that is there when `resume` and its config is the same.
 
         Seeds may differ: a run can be given more of them, also by several commands at once. A setting that the run
-        there does not know counts as the same where it is among `defaults` (nobody gave it).
+        there does not know counts as the same where it is among `defaults` (nobody gave it). `renamed` gives the
+        present names of settings that had others.
 
         UserError when the folder holds a run and `resume` is False, a run with another config (naming the first field
         that differs), or anything that is not a run. Nothing that is there is ever deleted.
@@ -79,12 +81,12 @@ class RunLog:
         if path.exists() and not path.is_dir():
             raise UserError(f"{path}: is a file; --out names a folder")
         if (path / "config.json").exists():
-            _check_resumable(path, config, resume, plain(defaults or {}))
+            _check_resumable(path, config, resume, plain(defaults or {}), renamed or {})
             _remove_temporaries(path)
             return cls(path, config)
         foreign = sorted(p.name for p in path.iterdir() if not p.name.endswith(TEMPORARY)) if path.exists() else []
         if foreign and (path / "config.json").exists():  # another command has just begun the same run
-            return cls.create(path, config, resume, defaults)
+            return cls.create(path, config, resume, defaults, renamed)
         if foreign:
             raise UserError(f"{path}: holds {foreign[0]} but no run (no config.json); name a new folder with --out")
         write_json_atomic(path / "config.json", config)
@@ -244,13 +246,16 @@ def first_difference(before: Any, now: Any, field: str = "") -> tuple[str, Any, 
     return None if same else (field, before, now)
 
 
-def _check_resumable(path: Path, config: Mapping[str, Any], resume: bool, defaults: Mapping[str, Any]) -> None:
+def _check_resumable(
+    path: Path, config: Mapping[str, Any], resume: bool, defaults: Mapping[str, Any], renamed: Mapping[str, str]
+) -> None:
     there = read_config(path)
     if not resume:
         raise UserError(f"{path}: holds a run already; continue it with --resume or name another folder with --out")
     before_all, now_all = (_compared(c) for c in (there, config))
     known, told = before_all.get("settings"), now_all.get("settings")
     if isinstance(known, dict) and isinstance(told, dict):
+        before_all["settings"] = known = {renamed.get(name, name): value for name, value in known.items()}
         for name in told.keys() - known.keys() & defaults.keys():
             del told[name]
     if difference := first_difference(before_all, now_all):
