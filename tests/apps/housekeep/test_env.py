@@ -24,8 +24,8 @@ from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt, PromptTemplate
 from lmgt_core.rules.make import make_rule
+from lmgt_core.testing.environment import EnvironmentContract
 from tests.apps.housekeep.small_home import BOOK, CHEST, MUG, SHELF, TABLE, TOY, home, instance
-from tests.contracts.environment import EnvironmentContract
 
 HOMES = [home(), home({BOOK: CHEST}, episode_id=1), home({TOY: TABLE}, episode_id=2)]
 TIDY = home({MUG: SHELF, TOY: TABLE})
