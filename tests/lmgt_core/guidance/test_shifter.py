@@ -74,7 +74,7 @@ def test_every_decision_is_counted_for_what_it_got() -> None:
     shifter([5, 5, 6, 7, 8, 9], [1, 1, 2, 3, 4, 0])
     stats = shifter.stats.as_dict()
     assert stats.pop("seconds") >= 0
-    assert stats == {"judgments": 5, "cache_hits": 1, "unreadable": 1, "abstained": 1}
+    assert stats == {"judgments": 5, "cache_hits": 1, "unreadable": 1, "abstained": 1, "reasons": {"?": 1}}
 
 
 def test_a_judge_that_loses_an_answer_is_caught() -> None:

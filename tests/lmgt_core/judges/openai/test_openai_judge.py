@@ -24,7 +24,7 @@ from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, make_judge, parse_spec
 from lmgt_core.testing.judge import JudgeContract
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 KEY = "sk-test-7hIsIsAsEcReT"
 SYSTEM = "Say good, neutral or bad."
 CONTEXT = JudgeContext("test")
