@@ -170,5 +170,5 @@ class Unlabelled(Thermostat):
 
 
 def test_a_domain_without_labels_cannot_be_audited() -> None:
-    with pytest.raises(UserError, match="no question is labelled"):
+    with pytest.raises(UserError, match="no labelled questions"):
         audit(AUDIT, Unlabelled())
