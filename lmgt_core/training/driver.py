@@ -6,7 +6,7 @@ An app gives a `Training`: how its guidance is made and how one seed is trained.
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache, partial
 from typing import Any
@@ -53,6 +53,8 @@ class Training:
     renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Settings that had other names in run folders of before: old name -> present one."""
     least_steps: int = 1
+    incidental: Collection[str] = ()
+    """Settings of the app's own that change no number, such as where an interpreter lies: a run goes on with others."""
 
 
 def train(training: Training, config: Any, guidance: Guidance | None = None) -> dict[str, Any]:
@@ -115,7 +117,8 @@ def _guidance_here(training: Training, config: Any) -> Guidance:
 
 def resolved(training: Training, config: Any, guidance: Guidance) -> dict[str, Any]:
     """Everything that a reader of the run needs to repeat it."""
-    settings = {name: value for name, value in asdict(config).items() if name not in ELSEWHERE}
+    incidental = {*ELSEWHERE, *training.incidental}
+    settings = {name: value for name, value in asdict(config).items() if name not in incidental}
     prompt = {"name": guidance.template.name, "hash": guidance.template.hash}
     about = {"app": training.app, "prompt": prompt, **training.details(config, guidance)}
     return {**about, "settings": settings, **provenance()}
