@@ -30,6 +30,15 @@ ELSEWHERE = ("out", "resume", "workers", "ray", "cache")  # settings that change
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks are faster on one thread
 
 
+def no_details(config: Any, guidance: Guidance) -> Mapping[str, Any]:
+    """{}: the settings are all that a reader needs."""
+    return {}
+
+
+def no_cleaning(config: Any, seed: int) -> None:
+    """Does nothing."""
+
+
 @dataclass(frozen=True)
 class Training:
     """What an app gives to be trained; its functions have to be importable, since processes of their own call them."""
@@ -46,9 +55,9 @@ class Training:
     train_seed: TrainSeed
     """Trains one seed (config, audited guidance, seed, log, tick): the last evaluation's metrics and the judge's
     statistics. It takes up the seed's checkpoint if there is one, and ticks the decisions that are done."""
-    details: Callable[[Any, Guidance], Mapping[str, Any]] = lambda config, guidance: {}
+    details: Callable[[Any, Guidance], Mapping[str, Any]] = no_details
     """What else config.json has to hold to repeat the run, such as hyper-parameters."""
-    finished: Callable[[Any, int], None] = lambda config, seed: None
+    finished: Callable[[Any, int], None] = no_cleaning
     """Called when a seed's result is on the disk, to clean up."""
     renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Settings that had other names in run folders of before: old name -> present one."""
