@@ -61,7 +61,7 @@ def test_interest_is_told_in_five_steps(interest: float, step: int) -> None:
 
 @pytest.mark.parametrize("environment", ["interest-evolution", "interest-exploration", "long-term-satisfaction"])
 def test_the_clicked_document_is_judged_and_nothing_without_a_click(environment: str) -> None:
-    simulator = make_simulator(WorldConfig(environment=environment), users=200)  # type: ignore[arg-type]
+    simulator = make_simulator(WorldConfig(env=environment), users=200)  # type: ignore[arg-type]
     observation = simulator.reset(0)
     slates = random_slates(simulator, np.random.default_rng(0))
     feedback = simulator.step(slates)

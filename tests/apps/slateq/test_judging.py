@@ -121,7 +121,7 @@ def test_an_audit_is_the_same_every_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS[1:])
 def test_two_or_five_topics_are_too_few_for_a_gate_and_the_audit_says_so(tmp_path: Path, environment: Any) -> None:
-    world = WorldConfig(environment=environment)
+    world = WorldConfig(env=environment)
     made = judging(tmp_path, world, judge="oracle")
     assert made.audit["silent"] and "--no-gate" in made.audit["headline"]
     spoken = judging(tmp_path, world, judge="oracle", gate=False)
@@ -145,7 +145,7 @@ def test_probes_are_balanced_and_share_no_topic_between_groups(unit: Any) -> Non
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_world_has_a_template_for_every_strategy(environment: Any, strategy: str) -> None:
-    words = load_words(WorldConfig(environment=environment), JudgeConfig(strategy=strategy))
+    words = load_words(WorldConfig(env=environment), JudgeConfig(strategy=strategy))
     prompt = words.template.render(next(words.describer().everything(words.interests)))
     assert prompt.user.rstrip().endswith("Is this recommendation good, neutral or bad?")
     assert prompt.user.startswith("From the manuals:") is (strategy == "retrieval")
