@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lmgt_core.audit.audit import Probe
+from lmgt_core.audit.audit import Audit, Probe
 from lmgt_core.audit.gate import SelectiveGate, audit_judge
 from lmgt_core.audit.label_calibration import (
     ACTION,
@@ -118,39 +118,47 @@ class Guidance:
             line += f"\nonly {self.audit['n']} questions are labelled here, too few for a gate; --no-gate lets it speak"
         return line
 
-    def audited(
-        self,
-        audit: Mapping[str, Any] | None = None,
-        heard: Callable[[Probe, Judgment], object] = lambda probe, judgment: None,
-    ) -> "Guidance":
+    def audited(self, audit: Mapping[str, Any] | None = None) -> "Guidance":
         """The same guidance with its judge's audit: the given one (of a run folder), or a new one.
 
-        `heard` is told every question and answer of a new audit. UserError where the judge answered none of the
-        questions, with the commonest reason: nobody should train with a judge that is not there.
+        UserError where the judge answered none of the questions, with the commonest reason: training with a judge that
+        is not there would look like training with one that is silent. UserError where a gate is asked for and no
+        question is labelled.
         """
         if self.judge is None:
             return replace(self, audit={"audited": False, "reason": "no judge"})
         if audit is not None:
             calibration = LabelCalibration(**audit["calibration"]) if audit.get("calibration") else None
             return replace(self, audit=audit, calibration=calibration)
+        measured = self.measured()
+        if measured is None:
+            return replace(self, audit={"audited": False, "reason": "no question is labelled"})
+        found = measured.audit.as_dict() | {"audited": True, "gate": self.config.gate}
+        found |= {"headline": measured.audit.headline} | _unanswered(self.config.judge, measured.answers)
+        if measured.calibration is not None:
+            found["calibration"] = asdict(measured.calibration)
+        return replace(self, audit=found, calibration=measured.calibration)
+
+    def measured(self, advance: Callable[[int], object] | None = None) -> "Measured | None":
+        """A new audit with every question and answer; None where no question is labelled.
+
+        `advance` is told how many questions were answered in each batch (default: a progress bar of its own).
+        """
         rng = np.random.default_rng(SEED)
         probes = list(self.domain.probes(self.template.render, rng))
         if not probes and self.gated:
             raise UserError(f"--judge {self.config.judge}: no question is labelled here; --no-gate lets it speak")
         if not probes:
-            return replace(self, audit={"audited": False, "reason": "no question is labelled"})
+            return None
         answers: list[Judgment] = []
-        with self._asked() as asked, progress("audit questions", len(probes)) as bar:
+        bar = progress("audit questions", len(probes)) if advance is None else nullcontext(None)
+        with self._asked() as asked, bar as own:
             calibration = self._calibrated(asked, probes, rng)
             judge = _Recorder(CalibratedJudge(asked, calibration) if calibration else asked, answers)
-            made = audit_judge(judge, probes, self.config.min_precision, rng, gated=self.gated, progress=bar.advance)
-        for probe, answer in zip(probes, answers, strict=True):
-            heard(probe, answer)
-        found = made.as_dict() | {"audited": True, "gate": self.config.gate, "headline": made.headline}
-        found |= _unanswered(self.config.judge, answers)
-        if calibration is not None:
-            found["calibration"] = asdict(calibration)
-        return replace(self, audit=found, calibration=calibration)
+            tick = own.advance if own is not None else advance
+            assert tick is not None
+            audit = audit_judge(judge, probes, self.config.min_precision, rng, gated=self.gated, progress=tick)
+        return Measured(audit, calibration, probes, answers)
 
     def ask_ahead(self) -> int:
         """Has everything judged that a training may ask, where that is little or quick; how many questions there were.
@@ -196,17 +204,24 @@ class Guidance:
 
         return BackgroundShifts(in_step) if self.config.judge_ahead else in_step()
 
-    def answer(self, prompt: Prompt) -> Judgment:
-        """The judge's answer to one question, calibrated as its name asks, without a gate."""
-        if self.judge is None:
-            raise UserError(f"--judge {self.config.judge}: there is nobody to ask; name a judge")
+    def answer(self, prompt: Prompt) -> tuple[Judgment, Judge]:
+        """The judge's answer to one question, and the judge as it was asked: calibrated, without a gate."""
+        with self.calibrated() as judge:
+            (judgment,) = ask(judge, [prompt])
+        return judgment, judge
+
+    @contextmanager
+    def calibrated(self) -> Iterator[Judge]:
+        """The judge behind its cache, calibrated as its name asks, without a gate; closed at the end of the block.
+
+        Of labels, a calibration sees only those on which an audit sets its gate.
+        """
         with self._asked() as asked:
             rng = np.random.default_rng(SEED)
             learns = self.method is not None and self.method != "contextual"
             probes = list(self.domain.probes(self.template.render, rng)) if learns else []
             calibration = self._calibrated(asked, probes, rng)
-            (judgment,) = ask(CaptionedOnly(CalibratedJudge(asked, calibration) if calibration else asked), [prompt])
-        return judgment
+            yield CalibratedJudge(asked, calibration) if calibration else asked
 
     def _calibrated(self, judge: Judge, probes: Sequence[Probe], rng: np.random.Generator) -> LabelCalibration | None:
         """The calibration that the judge's name asks for; of labels it sees only those on which the gate is set."""
@@ -230,6 +245,16 @@ class Guidance:
         finally:
             if isinstance(judge, JudgeCache):
                 judge.close()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An audit, the calibration that was in force, and every question with its answer, in the same order."""
+
+    audit: Audit
+    calibration: LabelCalibration | None
+    probes: Sequence[Probe]
+    answers: Sequence[Judgment]
 
 
 class _Recorder:
