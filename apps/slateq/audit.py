@@ -7,6 +7,7 @@ from apps.slateq.domain import SlateDomain
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.config import JudgeConfig
 from lmgt_core.guidance.guidance import Guidance
+from lmgt_core.judging.judge import ask
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.rules.shift import speaks
 from lmgt_core.terminal.progress import progress
@@ -72,7 +73,8 @@ def served_accuracy(domain: SlateDomain, guidance: Guidance) -> float | None:
     """
     prompts = [guidance.template.render(description) for description in domain.single_questions()]
     truths = [domain.truth.verdict(prompt) for prompt in prompts]
-    answers = guidance.answers(prompts)
+    with guidance.calibrated() as judge:
+        answers = ask(judge, prompts)
     right = [
         answer.verdict is truth
         for answer, truth in zip(answers, truths, strict=True)

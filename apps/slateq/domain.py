@@ -51,7 +51,7 @@ class SlateDomain:
         self._documents = MANUALS / world.env if documents is None else documents
 
     def context(self) -> JudgeContext:
-        """The expert, which knows the topics' values, and `minilm`, fitted on topics that are neither served nor audited."""
+        """The expert, which knows the topics' values, and `minilm`, fitted on topics that no training or audit uses."""
         return JudgeContext(
             domain=self.name,
             oracle=self.truth.verdict,
