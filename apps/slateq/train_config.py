@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from apps.slateq.config import OLD_FLAGS as OLD_FLAGS  # read by the command line
 from apps.slateq.config import JudgeUnit, WorldConfig
 from apps.slateq.policies import learned_policy
 from lmgt_core.training.config import TrainingConfig
