@@ -2,10 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
+from lmgt_core.old_names import install as _install_old_names
+
 if TYPE_CHECKING:
     from lmgt_core.guidance.guide import guide as guide
 
 __all__ = ["guide"]
+_install_old_names()
 
 
 def __getattr__(name: str) -> Any:

@@ -179,7 +179,8 @@ def measured(config: AuditConfig, domain: Domain) -> list[Audited]:
     found = []
     with tempfile.TemporaryDirectory() as folder:
         cache = config.cache or Path(folder) / "asked"
-        guidances, made = [], {}
+        guidances: list[Guidance] = []
+        made: dict[str, Judge | None] = {}
         for name in names:
             plain = split_calibration(name)[0]  # a model is loaded once, whatever is done to its probabilities
             for strategy in strategies:

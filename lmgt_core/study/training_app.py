@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from lmgt_core.errors import UserError
+from lmgt_core.guidance.guidance import Guidance
 from lmgt_core.study.app import Field, Result, Scalar, Settings
 from lmgt_core.training.config import TrainingConfig, check_training
-from lmgt_core.training.driver import Training, train_one
+from lmgt_core.training.driver import CACHE, Training, train_one
 from lmgt_core.training.run_log import RunLog
+
+AUDITS: dict[tuple[Training, TrainingConfig], Mapping[str, Any]] = {}  # of this process
 
 
 @dataclass(frozen=True)
 class TrainingStudy:
     """The cells are trainings of `training`; a setting is a flag of its command, under the field's name.
 
-    Judges are audited and gated as in the command. A process asks each question once, whatever it trains.
+    Judges are audited and gated as in the command. Each question is asked once in a study, whatever it trains.
     """
 
     name: str
@@ -34,6 +37,8 @@ class TrainingStudy:
     """Where a study's default is another than the command's."""
     extra: Callable[[dict[str, Any]], dict[str, Any]] = lambda settings: settings
     """Turns settings into the config's fields, where they differ."""
+    cache: Path | None = None
+    """The file of judgments (default: one that goes when the process ends)."""
 
     @cached_property
     def fields(self) -> Mapping[str, Field]:
@@ -44,6 +49,10 @@ class TrainingStudy:
             name: Field(own[name] if name in own else found[name], about, optional=found.get(name) is None)
             for name, about in self.about.items()
         }
+
+    def in_folder(self, folder: Path) -> "TrainingStudy":
+        """The same study with its judgments in the study's folder, where all processes and later commands find them."""
+        return replace(self, cache=folder / CACHE)
 
     def check(self, settings: Settings) -> None:
         """UserError naming the setting that does not fit; nothing is run."""
@@ -57,7 +66,7 @@ class TrainingStudy:
         with tempfile.TemporaryDirectory() as folder:
             config = self._config(settings, Path(folder) / "run", seed)
             RunLog.create(config.out, {"app": self.name}).close()
-            guidance = self.training.guidance(config).audited()
+            guidance = self._audited(config)
             result = train_one(self.training, config, guidance.audit, seed, lambda done: None, guidance)
         if unknown := self.metrics.keys() - result["metrics"].keys() - {"judgments"}:
             raise UserError(f"study of {self.name}: a training gave no {min(unknown)}")
@@ -65,9 +74,16 @@ class TrainingStudy:
         known = {**result["metrics"], **judged, "train_seconds": result["seconds"]}
         return {name: known[name] for name in (*self.metrics, "train_seconds")}
 
+    def _audited(self, config: TrainingConfig) -> Guidance:
+        """The config's guidance; a process audits a judge once, whatever the budget, the seed and the rule."""
+        key = (self.training, replace(config, out=Path(), seeds=(), steps=0, evaluate_every=None, rule="", scale=0.0))
+        guidance: Guidance = self.training.guidance(config).audited(AUDITS.get(key))
+        AUDITS[key] = guidance.audit
+        return guidance
+
     def _config(self, settings: Settings, out: Path, seed: int) -> TrainingConfig:
         given: dict[str, Any] = self.extra(dict(settings))
-        return replace(self.config(), **given, out=out, seeds=(seed,), cache=judgments())
+        return replace(self.config(), **given, out=out, seeds=(seed,), cache=self.cache or judgments())
 
 
 @cache
@@ -75,4 +91,4 @@ def judgments() -> Path:
     """A file for the judgments of this process, which goes when the process ends."""
     folder = tempfile.TemporaryDirectory(prefix="lmgt-study-")
     atexit.register(folder.cleanup)
-    return Path(folder.name) / "judgments.sqlite"
+    return Path(folder.name) / CACHE

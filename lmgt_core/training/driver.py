@@ -6,7 +6,7 @@ An app gives a `Training`: how its guidance is made and how one seed is trained.
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache, partial
 from typing import Any
@@ -30,6 +30,15 @@ ELSEWHERE = ("out", "resume", "workers", "ray", "cache", "captions")  # settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks are faster on one thread
 
 
+def no_details(config: Any, guidance: Guidance) -> Mapping[str, Any]:
+    """{}: the settings are all that a reader needs."""
+    return {}
+
+
+def no_cleaning(config: Any, seed: int) -> None:
+    """Does nothing."""
+
+
 @dataclass(frozen=True)
 class Training:
     """What an app gives to be trained; its functions have to be importable, since processes of their own call them."""
@@ -46,13 +55,15 @@ class Training:
     train_seed: TrainSeed
     """Trains one seed (config, audited guidance, seed, log, tick): the last evaluation's metrics and the judge's
     statistics. It takes up the seed's checkpoint if there is one, and ticks the decisions that are done."""
-    details: Callable[[Any, Guidance], Mapping[str, Any]] = lambda config, guidance: {}
+    details: Callable[[Any, Guidance], Mapping[str, Any]] = no_details
     """What else config.json has to hold to repeat the run, such as hyper-parameters."""
-    finished: Callable[[Any, int], None] = lambda config, seed: None
+    finished: Callable[[Any, int], None] = no_cleaning
     """Called when a seed's result is on the disk, to clean up."""
     renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Settings that had other names in run folders of before: old name -> present one."""
     least_steps: int = 1
+    incidental: Collection[str] = ()
+    """Settings of the app's own that change no number, such as where an interpreter lies: a run goes on with others."""
 
 
 def train(training: Training, config: Any, guidance: Guidance | None = None) -> dict[str, Any]:
@@ -115,7 +126,8 @@ def _guidance_here(training: Training, config: Any) -> Guidance:
 
 def resolved(training: Training, config: Any, guidance: Guidance) -> dict[str, Any]:
     """Everything that a reader of the run needs to repeat it."""
-    settings = {name: value for name, value in asdict(config).items() if name not in ELSEWHERE}
+    incidental = {*ELSEWHERE, *training.incidental}
+    settings = {name: value for name, value in asdict(config).items() if name not in incidental}
     prompt = {"name": guidance.template.name, "hash": guidance.template.hash}
     about = {"app": training.app, "prompt": prompt, **training.details(config, guidance)}
     return {**about, "settings": settings, **provenance()}

@@ -109,7 +109,7 @@ class Arms:
         """The judge called `spec`; UserError for `none`, and for what cannot be had."""
         judge = make_judge(spec, self.context)
         if judge is None:
-            raise UserError(f"{flag} {spec}: there is nobody to ask; name a judge")
+            raise UserError(f"{flag} {spec}: gives no judge; name another")
         return judge
 
     def caption_arm(self, spec: str) -> Arm:

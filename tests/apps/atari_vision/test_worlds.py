@@ -23,7 +23,7 @@ from lmgt_core.errors import UserError
 from lmgt_core.judges.oracle import OracleJudge
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.uncaptioned import UNCAPTIONED, CaptionedOnly
-from tests.contracts.environment import EnvironmentContract
+from lmgt_core.testing.environment import EnvironmentContract
 
 GAMES = [name for name, w in WORLDS.items() if w.game]
 

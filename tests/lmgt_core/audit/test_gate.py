@@ -22,7 +22,7 @@ from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Cost, Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.rules.make import make_rule
-from tests.contracts.judge import JudgeContract
+from lmgt_core.testing.judge import JudgeContract
 
 GOOD, NEUTRAL, BAD, UNREADABLE = Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD, Verdict.UNREADABLE
 OPPOSITE = {GOOD: BAD, BAD: GOOD, NEUTRAL: GOOD}

@@ -15,7 +15,7 @@ from lmgt_core.judges.oracle import OracleJudge
 from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
-from tests.contracts.judge import JudgeContract
+from lmgt_core.testing.judge import JudgeContract
 
 GOOD, BAD = Verdict.GOOD, Verdict.BAD
 ACTIONS = ("go left", "go right")

@@ -58,7 +58,7 @@ class CaptionerContract:
 
     def test_images_of_another_type_are_refused(self) -> None:
         with pytest.raises(ValueError, match="uint8"):
-            self.captioner().caption(self.images().astype(np.float32))  # type: ignore[arg-type]
+            self.captioner().caption(self.images().astype(np.float32))
 
 
 def assert_fails_alone(captioner: Captioner, images: Images, broken: Images) -> None:
