@@ -26,7 +26,7 @@ from lmgt_core.training.statistics import summarise
 Metrics = Mapping[str, float | None]  # of the last evaluation, never shifted; None where a metric is not defined
 TrainSeed = Callable[[Any, Guidance, int, RunLog, Tick], tuple[Metrics, JudgeStats | None]]
 CACHE = "judgments.sqlite"
-ELSEWHERE = ("out", "resume", "workers", "ray", "cache", "captions")  # settings that change no number
+ELSEWHERE = ("out", "resume", "workers", "ray", "cache")  # settings that change no number
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks are faster on one thread
 
 
