@@ -13,13 +13,13 @@ from captioners.cache import CaptionCache
 from captioners.captioner import Caption, Captioner, CaptionerError, CaptionFailure, Images
 from captioners.memory import FrameMemory, MemoryCaptioner
 from captioners.models import llava, openai_server
-from captioners.models.convolutional import shrink
 from captioners.models.trained import TrainedCaptioner, load_captioner
 from captioners.models.training import CaptionerSettings, exact_match, train_captioner
 from captioners.ocr import OcrCaptioner, Reading, Region, Text, find_ink
 from captioners.phrasing import Phrasing
 from captioners.registry import CaptionerContext, make_captioner, parse_captioner
 from captioners.testing import CaptionerContract, assert_fails_alone
+from lmgt_core.judges.frame_network import shrink
 from tests.lmgt_core import tiny_models
 
 PHRASING = Phrasing("A {colour} square on the {side}.", {"colour": ("red", "blue"), "side": ("left", "right")})
