@@ -33,7 +33,7 @@ class NoHub(Exception):
 
 
 def install(model: KnownModel, say: Say = print) -> Path:
-    """The file of `model`, fetched where it is not there yet, with the hash that it must have; UserError if it fails."""
+    """The file of `model`, fetched where it is not there, with the hash that it must have; UserError if it fails."""
     if (there := model_path(model)) is not None:
         return there
     models_folder().mkdir(parents=True, exist_ok=True)
