@@ -39,7 +39,7 @@ from apps.atari_vision.train import recurrent_envs
 from apps.atari_vision.worlds import World, world
 from captioners.memory import FrameMemory
 from lmgt_core.errors import UserError
-from lmgt_core.report.terminal_tables import print_table
+from lmgt_core.terminal.tables import print_table
 
 FRAMES = 4  # of the game, a decision
 ROUNDS = 5  # medians are of so many

@@ -28,7 +28,7 @@ from typing import Any
 
 from apps.slateq.simulator import recsim_faults
 from apps.slateq.train_config import TrainConfig
-from lmgt_core.report.terminal_tables import print_table
+from lmgt_core.terminal.tables import print_table
 
 AIM = 10
 AGENT = "slate_topk_topk_q"  # RecSim's name of QL-TT-TS

@@ -14,12 +14,12 @@ from apps.atari_vision.worlds import World, world
 from captioners.captioner import Caption, CaptionFailure, Image
 from captioners.memory import FrameMemory
 from lmgt_core.audit.commands import answer_lines, heard
-from lmgt_core.compare.uncaptioned import CaptionedOnly
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import ask
+from lmgt_core.judging.judge import ask
 from lmgt_core.judging.registry import NONE
-from lmgt_core.report.terminal_tables import write_rows
-from lmgt_core.rules.shift import make_rule
+from lmgt_core.judging.uncaptioned import CaptionedOnly
+from lmgt_core.rules.make import make_rule
+from lmgt_core.terminal.tables import write_rows
 
 ORACLES = ("oracle", "noisy-oracle")
 

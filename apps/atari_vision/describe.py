@@ -1,7 +1,7 @@
 """A frame and an action become a question: by a caption of the frame, or with the frame itself.
 
 A caption of the world's own form is taken apart into facts, so that judges which are no language models can read it.
-A frame that could not be captioned carries the reason in its facts; `lmgt_core.compare.uncaptioned` keeps it from the
+A frame that could not be captioned carries the reason in its facts; `lmgt_core.judging.uncaptioned` keeps it from the
 judge and calls the answer unreadable.
 """
 
@@ -14,9 +14,9 @@ from apps.atari_vision.simulator.seen import FRAME, MEMORY, Seen
 from apps.atari_vision.worlds import World
 from captioners.captioner import Caption, Captioner, CaptionFailure, image_digest
 from captioners.memory import FrameMemory
-from lmgt_core.compare.uncaptioned import UNCAPTIONED
-from lmgt_core.guidance.shifter import RewardShifter, Shifts
+from lmgt_core.guidance.shift_source import RewardShifter, Shifts
 from lmgt_core.judging.description import Description, Image
+from lmgt_core.judging.uncaptioned import UNCAPTIONED
 
 ACTION = "action"  # the fact that names the action
 IN_THE_PICTURE = "The picture shows the state."

@@ -20,13 +20,13 @@ from captioners.registry import CaptionerContext, make_captioner
 from lmgt_core.audit.audit import Probe
 from lmgt_core.audit.gate import SelectiveGate, audit_judge
 from lmgt_core.cache.judge_cache import JudgeCache
-from lmgt_core.compare.uncaptioned import CaptionedOnly
 from lmgt_core.errors import UserError
 from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import RememberedTemplate
 from lmgt_core.judging.registry import NONE, JudgeContext, make_judge
-from lmgt_core.rules.shift import make_rule
+from lmgt_core.judging.uncaptioned import CaptionedOnly
+from lmgt_core.rules.make import make_rule
 
 SEED = 20_409  # of audits: every judge answers the same questions
 SPACING = 10  # frames of a game from one question's to the next one's: neighbours look alike

@@ -17,10 +17,10 @@ from apps.atari_vision.domain import Judging, audited, headline, name_judging
 from apps.atari_vision.learners.settings import recurrent_config, sb3_settings
 from apps.atari_vision.worlds import World, environment, world
 from lmgt_core.errors import UserError
-from lmgt_core.report.terminal_tables import print_table
-from lmgt_core.rules.shift import make_rule
+from lmgt_core.rules.make import make_rule
+from lmgt_core.terminal.progress import progress
+from lmgt_core.terminal.tables import print_table
 from lmgt_core.training.processes import in_processes
-from lmgt_core.training.progress import progress
 from lmgt_core.training.provenance import provenance
 from lmgt_core.training.run_log import RunLog
 from lmgt_core.training.statistics import summarise

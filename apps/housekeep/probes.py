@@ -1,23 +1,20 @@
 """Labelled questions for the audit before training.
 
-They are about objects that no judge was fitted to. Half of the questions of each kind have the answer good. For picks
+They ask about objects that no judge was fitted to. Half of the questions of each kind have the answer good. For picks
 that is what the agent meets: about half of the objects of an episode are misplaced, and the wrong places are spread
-evenly. For places it lies between the one in ten of an agent that places at random and the every time of one that has
-learned; and a judge's precision then compares with the accuracy of `noisy-oracle`, whose break-even is known.
+evenly. For places, an agent that places at random is right once in ten times, and one that has learned always: half
+lies between, and lets a judge's precision be compared with the accuracy of `noisy-oracle`, whose break-even is known.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 
+from apps.housekeep.describe import Decision, describe
 from apps.housekeep.knowledge.labels import VAL, Labels
 from apps.housekeep.knowledge.places import split_place
 from apps.housekeep.oracle import PICK, PLACE, verdict
 from lmgt_core.audit.audit import Probe
+from lmgt_core.guidance.domain import Render
 from lmgt_core.judging.judgment import Verdict
-from lmgt_core.judging.prompt import Prompt
-
-Render = Callable[[str, str, str, str], Prompt]  # kind, object, receptacle, room -> the question
 
 
 def probe_set(labels: Labels, render: Render, rng: np.random.Generator, n: int, split: str = VAL) -> list[Probe]:
@@ -39,6 +36,6 @@ def probe_set(labels: Labels, render: Render, rng: np.random.Generator, n: int, 
 
 def _probe(labels: Labels, render: Render, kind: str, place: int, object: int) -> Probe:
     name = labels.objects[object]
-    prompt = render(kind, name, *split_place(labels.places[place]))
+    prompt = render(describe(Decision(kind, name, *split_place(labels.places[place]))))
     label: Verdict = verdict(prompt, labels.truth)
     return Probe(prompt, label, name)

@@ -13,13 +13,12 @@ from apps.slateq.probes import SEED
 from lmgt_core.audit.gate import audit_judge
 from lmgt_core.cache.judge_cache import JudgeCache
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import ask
-from lmgt_core.judging.judge import Judge
+from lmgt_core.judging.judge import Judge, ask
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.registry import make_judge
-from lmgt_core.report.terminal_tables import print_table, write_rows
 from lmgt_core.rules.shift import speaks
-from lmgt_core.training.progress import progress
+from lmgt_core.terminal.progress import progress
+from lmgt_core.terminal.tables import print_table, write_rows
 
 COLUMNS = ("judge", "kind", "vocabulary", "n", "accuracy", "baseline", "auc", "precision", "coverage", "served")
 NOTE = (

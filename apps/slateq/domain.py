@@ -16,13 +16,13 @@ from apps.slateq.simulator.protocol import Feedback, Floats, Integers, Observati
 from apps.slateq.vocabulary import Vocabulary, load_vocabulary
 from lmgt_core.audit.gate import SelectiveGate, audit_judge
 from lmgt_core.cache.judge_cache import JudgeCache
-from lmgt_core.guidance.shifter import JudgeStats, RewardShifter
+from lmgt_core.guidance.shift_source import JudgeStats, RewardShifter
 from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import RememberedTemplate
 from lmgt_core.judging.registry import JudgeContext, make_judge
 from lmgt_core.judging.strategies import load_strategy
-from lmgt_core.rules.shift import make_rule
+from lmgt_core.rules.make import make_rule
 
 PROMPTS = Path(__file__).parent / "prompts"
 MANUALS = Path(__file__).parent / "manuals"
@@ -132,7 +132,7 @@ def make_audit(world: WorldConfig, judging: JudgeConfig, cache: Path) -> dict[st
     judge = make_judge(judging.judge, words.context())
     if judge is None:
         return {"audited": False, "reason": "no judge"}
-    gated = judging.gate and judge.kind is not JudgeKind.CONTROL
+    gated = judging.gate and judge.kind is not JudgeKind.BASELINE
     probes = words.probes()
     with JudgeCache(judge, cache) as asked:
         found = audit_judge(asked, probes, judging.min_precision, np.random.default_rng(SEED), gated=gated)

@@ -17,8 +17,8 @@ from apps.slateq.simulator.make import make_simulator
 from apps.slateq.simulator.protocol import Simulator
 from apps.slateq.train_config import EvaluateConfig, TrainConfig
 from lmgt_core.errors import UserError
-from lmgt_core.report.terminal_tables import print_table, write_rows
-from lmgt_core.training.progress import progress
+from lmgt_core.terminal.progress import progress
+from lmgt_core.terminal.tables import print_table, write_rows
 from lmgt_core.training.run_log import read_config
 
 TRAINED = "trained"  # folder for the runs of policies that are given by name

@@ -14,10 +14,10 @@ from apps.slateq.policies import learned_policy
 from apps.slateq.session_metrics import METRICS
 from apps.slateq.train_config import AgentConfig, TrainConfig, with_defaults
 from lmgt_core.errors import UserError
-from lmgt_core.report.terminal_tables import print_table
-from lmgt_core.rules.shift import make_rule
+from lmgt_core.rules.make import make_rule
+from lmgt_core.terminal.progress import progress
+from lmgt_core.terminal.tables import print_table
 from lmgt_core.training.processes import in_processes
-from lmgt_core.training.progress import progress
 from lmgt_core.training.provenance import provenance
 from lmgt_core.training.run_log import RunLog
 from lmgt_core.training.statistics import summarise

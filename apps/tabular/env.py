@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from apps.tabular.labels import Labels, Table, judgments
 from apps.tabular.mdp import FiniteMDP
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.judging.description import Description
 from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Judgment

@@ -12,12 +12,9 @@ from apps.tabular.labels import Table, oracle_labels
 from apps.tabular.mdp import FiniteMDP, Floats, value_iteration
 from lmgt_core.audit.audit import Probe, balance_probes
 from lmgt_core.audit.gate import SelectiveGate, audit_judge
-from lmgt_core.errors import UserError
+from lmgt_core.judging.graded import graded
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import PromptTemplate
-
-GRANULARITIES = ("binary", "ternary", "continuous")
-NEUTRAL_ZONE = 1 / 3  # of an opinion in [-1, 1]: a third of its range is neutral
 
 
 def graded_opinions(mdp: FiniteMDP, noise: float, rng: np.random.Generator) -> Floats:
@@ -34,19 +31,7 @@ def graded_opinions(mdp: FiniteMDP, noise: float, rng: np.random.Generator) -> F
 
 def graded_table(opinions: Floats, granularity: str) -> Table:
     """The opinions as judgments: their sign (binary), with a neutral zone (ternary), or as P(good) - P(bad)."""
-    if granularity not in GRANULARITIES:
-        raise UserError(f"granularity {granularity}: no such granularity; choose one of {', '.join(GRANULARITIES)}")
-    return [[_graded(float(opinion), granularity) for opinion in row] for row in opinions]
-
-
-def _graded(opinion: float, granularity: str) -> Judgment:
-    good = opinion >= 0
-    if granularity == "ternary" and abs(opinion) < NEUTRAL_ZONE:
-        return Judgment(Verdict.NEUTRAL)
-    verdict = Verdict.GOOD if good else Verdict.BAD
-    if granularity != "continuous":
-        return Judgment(verdict)
-    return Judgment(verdict, ((1 + opinion) / 2, 0.0, (1 - opinion) / 2))
+    return [[graded(float(opinion), granularity) for opinion in row] for row in opinions]
 
 
 def confident_table(mdp: FiniteMDP, least: float, rng: np.random.Generator) -> Table:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from apps.tabular.judges import (
-    GRANULARITIES,
     Gated,
     confident_table,
     gate,
@@ -20,8 +19,9 @@ from apps.tabular.learner import Learned, LearnerConfig, TabularLearner, needs_t
 from apps.tabular.mdp import FiniteMDP, Floats, value_iteration
 from apps.tabular.worlds import WORLDS, make_world
 from lmgt_core.errors import UserError
+from lmgt_core.judging.graded import GRANULARITIES
 from lmgt_core.rules.cards import Seam
-from lmgt_core.rules.shift import make_rule
+from lmgt_core.rules.make import make_rule
 from lmgt_core.study.app import Field, Result, Settings, check_shares, horizon_of
 
 POINTS = 50  # evaluations of a training

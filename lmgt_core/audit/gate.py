@@ -29,8 +29,7 @@ from lmgt_core.audit.precision import (
     precision_interval,
 )
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import ask
-from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judge import Judge, JudgeKind, ask
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.rules.shift import speaks

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import ask
 from lmgt_core.judges.distilled_frames import ACTION, FrameStudent, make_network, shrink
 from lmgt_core.judges.label_scoring import MENU, likeliest
-from lmgt_core.judging.judge import Judge
+from lmgt_core.judging.judge import Judge, ask
 from lmgt_core.judging.judgment import Judgment
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.rules.shift import speaks

@@ -19,7 +19,7 @@ from captioners.models.training import CaptionerSettings, exact_match, train_cap
 from captioners.ocr import OcrCaptioner, Reading, Region, Text, find_ink
 from captioners.phrasing import Phrasing
 from captioners.registry import CaptionerContext, make_captioner, parse_captioner
-from tests.contracts.captioner import CaptionerContract, assert_fails_alone
+from captioners.testing import CaptionerContract, assert_fails_alone
 from tests.lmgt_core import tiny_models
 
 PHRASING = Phrasing("A {colour} square on the {side}.", {"colour": ("red", "blue"), "side": ("left", "right")})

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,21 @@ def test_no_test_file_imports_stable_baselines3_as_it_is_collected() -> None:
             assert "stable_baselines3" not in at_once, f"{start} imports {path} at once"
 
 
+def test_no_file_imports_itself_by_a_detour() -> None:
+    graph = {f: {t for i in imports_of(f) for t in targets(i)} - {f} for f in files()}
+    order = TopologicalSorter(graph)
+    try:
+        order.prepare()
+    except CycleError as error:
+        raise AssertionError(" imports ".join(str(f.relative_to(ROOT)) for f in error.args[1])) from None
+
+
+def targets(imported: Import) -> list[Path]:
+    """The project's files that an import loads, whether at once or in a function."""
+    stem = ROOT / imported.module.replace(".", "/")
+    return [f for f in (stem.with_name(stem.name + ".py"), stem / "__init__.py") if imported.module and f.is_file()]
+
+
 def test_no_file_has_a_name_that_says_nothing() -> None:
     assert [f for f in files() if f.name in VAGUE] == []
 
@@ -222,7 +238,8 @@ def test_what_the_rule_allows_is_let_pass(path: str, source: str) -> None:
 
 
 def test_importing_the_core_really_loads_nothing_heavy() -> None:
-    names = [f"lmgt_core.{f.stem}" for f in sorted((ROOT / "lmgt_core").glob("[a-z]*.py"))]
+    light = [f for f in sorted((ROOT / "lmgt_core").rglob("[a-z]*.py")) if is_light(f.relative_to(ROOT))]
+    names = [".".join(f.relative_to(ROOT).with_suffix("").parts) for f in light]
     code = f"import sys, importlib; [importlib.import_module(n) for n in {names}]; print(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())

@@ -22,13 +22,13 @@ from captioners.registry import NAMES, CaptionerContext, make_captioner
 from lmgt_core.compare.arms import CAPTION, DIRECT, Answers, Arm, Shown, answer
 from lmgt_core.compare.measure import agreement, measure, row
 from lmgt_core.compare.page import write_page
-from lmgt_core.compare.uncaptioned import CaptionedOnly
 from lmgt_core.errors import UserError
 from lmgt_core.files import write_atomic
 from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.prompt import Prompt, RememberedTemplate
 from lmgt_core.judging.registry import JudgeContext, make_judge
-from lmgt_core.report.terminal_tables import print_table, write_rows
+from lmgt_core.judging.uncaptioned import CaptionedOnly
+from lmgt_core.terminal.tables import print_table, write_rows
 
 
 class Comparison:

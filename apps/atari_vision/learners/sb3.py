@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from apps.atari_vision.learners.settings import EPSILON
 from apps.atari_vision.worlds import World, environment
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.quick_import import import_stable_baselines3
 from lmgt_core.training.episodes import mean_episode
 

@@ -13,7 +13,7 @@ from gymnasium.wrappers.vector import RecordEpisodeStatistics, TransformReward
 
 from apps.atari_vision.simulator.seen import AGENT
 from apps.atari_vision.worlds import World, environment
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.guidance.wrappers import VectorRewardShift
 from lmgt_core.learners.vector import LearnerVecEnv
 

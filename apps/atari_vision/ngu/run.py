@@ -3,7 +3,7 @@
 from apps.atari_vision.ngu.agent import NGUAgent
 from apps.atari_vision.ngu.config import NGUConfig
 from apps.atari_vision.r2d2.run import Schedule, Trainer, Worlds
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 
 
 def make_trainer(

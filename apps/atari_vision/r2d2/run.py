@@ -21,7 +21,7 @@ from apps.atari_vision.r2d2.config import R2D2Config
 from apps.atari_vision.r2d2.replay import SequenceReplay
 from apps.atari_vision.r2d2.sequences import SequenceCutter
 from apps.atari_vision.r2d2.targets import exploration_rates
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.training.run_log import RunLog
 
 Worlds = Callable[[int], Envs]  # so many copies, with autoreset disabled

@@ -19,11 +19,11 @@ from apps.control import blackjack_values
 from captioners.captioner import CaptionFailure
 from captioners.memory import FrameMemory, MemoryCaptioner
 from captioners.ocr import OcrCaptioner, Region
-from lmgt_core.compare.uncaptioned import UNCAPTIONED, CaptionedOnly
 from lmgt_core.errors import UserError
 from lmgt_core.judges.oracle import OracleJudge
 from lmgt_core.judging.judgment import Verdict
-from tests.contracts.environment import EnvironmentContract
+from lmgt_core.judging.uncaptioned import UNCAPTIONED, CaptionedOnly
+from lmgt_core.testing.environment import EnvironmentContract
 
 GAMES = [name for name, w in WORLDS.items() if w.game]
 

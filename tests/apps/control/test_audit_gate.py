@@ -7,9 +7,8 @@ from apps.control.judging_task import make_task
 from lmgt_core.audit.audit import Audit, Probe, balance_probes
 from lmgt_core.audit.gate import SelectiveGate, audit_judge
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import ask
 from lmgt_core.judges.smollm2 import judge as smollm2
-from lmgt_core.judging.judge import Judge
+from lmgt_core.judging.judge import Judge, ask
 from lmgt_core.judging.registry import make_judge
 
 TASKS = ["CartPole-v1", "Blackjack-v1"]

@@ -8,7 +8,7 @@ import pytest
 
 from apps.control.worlds import WORLDS
 from lmgt_core.guidance.judge_ahead import JudgeAhead
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.rules.shift import Annealed, Raw
 from tests.apps.control.conftest import TEMPLATE, shifter_for
 

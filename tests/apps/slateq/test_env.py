@@ -13,7 +13,7 @@ from apps.slateq.config import WorldConfig
 from apps.slateq.env import distinct
 from apps.slateq.simulator.make import make_simulator
 from lmgt_core.errors import UserError
-from tests.contracts.environment import EnvironmentContract
+from lmgt_core.testing.environment import EnvironmentContract
 from tests.contracts.recommender_simulator import random_slates
 
 assert apps.slateq.env  # registers

@@ -20,7 +20,7 @@ from lmgt_core.judges.minilm import MiniLMEncoder
 from lmgt_core.judging.judge import Judge
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import STRATEGIES, Prompt, PromptTemplate
-from tests.contracts.judge import JudgeContract
+from lmgt_core.testing.judge import JudgeContract
 from tests.contracts.recommender_simulator import random_slates
 
 WORLD = WorldConfig()

@@ -9,7 +9,7 @@ from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, make_judge
-from tests.contracts.judge import JudgeContract
+from lmgt_core.testing.judge import JudgeContract
 
 TEXTS = ["Where does the toaster belong?", "The counter in the kitchen.", "toaster", "Where do you keep the soap dish?"]
 EVEN = Calibration(threshold=0.0, temperature=0.1)

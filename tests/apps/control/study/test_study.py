@@ -16,7 +16,7 @@ from lmgt_core.errors import UserError
 from lmgt_core.judges.neutral import NeutralJudge
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
-from lmgt_core.rules.shift import ADVISED, RULES
+from lmgt_core.rules.make import ADVISED, RULES
 from lmgt_core.study.app import MEASURED
 from lmgt_core.study.study_file import load_plan, preset_names
 

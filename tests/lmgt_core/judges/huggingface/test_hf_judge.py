@@ -15,7 +15,7 @@ from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, make_judge
-from tests.contracts.judge import HOSTILE, JudgeContract
+from lmgt_core.testing.judge import HOSTILE, JudgeContract
 from tests.lmgt_core import tiny_models
 
 CONTEXT = JudgeContext("test")

@@ -21,7 +21,7 @@ from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, make_judge, parse_spec
-from tests.contracts.judge import JudgeContract
+from lmgt_core.testing.judge import JudgeContract
 
 ROOT = Path(__file__).resolve().parents[4]
 KEY = "sk-test-7hIsIsAsEcReT"
