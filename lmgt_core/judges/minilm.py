@@ -80,7 +80,7 @@ class MiniLMEncoder:
         return float(first @ second)
 
     def is_cut(self, text: str) -> bool:
-        """Whether a text that was encoded is longer than the model reads, so that its vector knows nothing of its end."""
+        """Whether a text that was encoded is longer than the model reads: its vector knows nothing of its end."""
         return text in self._cut
 
     def _encode(self, texts: list[str]) -> Iterator[tuple[list[str], Vectors]]:
