@@ -84,6 +84,12 @@ COMMANDS = (
         "apps.control.study.table:main",
     ),
     Command(
+        ("tabular", "train"),
+        "train a table in a finite world, where every shift rule is served and evaluations are exact",
+        "apps.tabular.config:TrainConfig",
+        "apps.tabular.train:main",
+    ),
+    Command(
         ("slateq", "train"),
         "train a recommendation policy on simulated users, with a judge shifting its reward",
         "apps.slateq.train_config:TrainConfig",
