@@ -156,6 +156,12 @@ COMMANDS = (
         "lmgt_core.cache.commands:main",
     ),
     Command(
+        ("models",),
+        "language models known by name: list, install, verify, remove",
+        "lmgt_core.models.commands:ModelsConfig",
+        "lmgt_core.models.commands:main",
+    ),
+    Command(
         ("study",),
         "a grid of trainings and what it answers: robustness, weight, granularity, complexity, ...",
         "lmgt_core.study.command:StudyConfig",

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apps.tabular.env import LabelJudge, describe
+from apps.tabular.domain import TabularDomain
+from apps.tabular.env import TEMPLATE, LabelJudge, described
 from apps.tabular.labels import Table, oracle_labels
 from apps.tabular.mdp import FiniteMDP, Floats, value_iteration
-from lmgt_core.audit.audit import Probe, balance_probes
 from lmgt_core.audit.gate import SelectiveGate, audit_judge
 from lmgt_core.judging.graded import graded
 from lmgt_core.judging.judgment import Judgment, Verdict
-from lmgt_core.judging.prompt import PromptTemplate
 
 
 def graded_opinions(mdp: FiniteMDP, noise: float, rng: np.random.Generator) -> Floats:
@@ -67,21 +66,15 @@ def gate(mdp: FiniteMDP, table: Table, min_precision: float | None, rng: np.rand
 
     Precision and coverage are those on all actions of all states that are no ends, where most actions are bad.
     """
-    truth, template = oracle_labels(mdp), PromptTemplate("", "{state}, {action}")
+    domain, judge = TabularDomain(mdp), LabelJudge(table)
+    truth = domain.truth
     states = np.flatnonzero(~mdp.terminal)
-    prompts = [[template.render(describe(np.eye(mdp.states)[s], a)) for a in range(mdp.actions)] for s in states]
-    judge = LabelJudge(table)
     gated = [list(row) for row in table]
     if min_precision is not None:
-        probes = [
-            Probe(prompt, Verdict.GOOD if truth[s, a] > 0 else Verdict.BAD, str(s))
-            for s, row in zip(states, prompts, strict=True)
-            for a, prompt in enumerate(row)
-        ]
-        audit = audit_judge(judge, balance_probes(probes, rng), min_precision, rng, gated=True)
+        audit = audit_judge(judge, domain.probes(TEMPLATE.render, rng), min_precision, rng, gated=True)
         selective = SelectiveGate(judge, audit.thresholds)
-        for s, row in zip(states, prompts, strict=True):
-            gated[s] = selective.judge(row)
+        for s in states:
+            gated[s] = selective.judge([TEMPLATE.render(described(int(s), a)) for a in range(mdp.actions)])
     spoken = [(gated[s][a].label, truth[s, a]) for s in states for a in range(mdp.actions) if gated[s][a].label]
     coverage = len(spoken) / (len(states) * mdp.actions)
     return Gated(gated, coverage, float(np.mean([said == true for said, true in spoken])) if spoken else None)

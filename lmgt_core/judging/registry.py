@@ -72,6 +72,9 @@ PROVIDERS: Mapping[str, Provider] = {
     "noisy-oracle": Provider("lmgt_core.judges.oracle:make_noisy", "noisy-oracle:P is the expert, right P of the time"),
     "minilm": Provider("lmgt_core.judges.minilm:make", "sentence embeddings, all-MiniLM-L6-v2"),
     "smollm2": Provider("lmgt_core.judges.smollm2.judge:make", "the language model SmolLM2-135M, on this machine"),
+    "gguf": Provider(
+        "lmgt_core.judges.llamacpp.judge:make", "gguf:FILE or gguf:NAME (see lmgt models), a model run by llama.cpp"
+    ),
     "hf": Provider(
         "lmgt_core.judges.huggingface.judge:make", "hf:MODEL[?bits=4], a language model from a local folder or hub"
     ),

@@ -91,7 +91,7 @@ def test_a_judge_is_asked_one_question_from_the_command_lines_words() -> None:
     assert there.name == "housekeep/builtin:train_home_1"
     guidance = Guidance.of(there, JudgeConfig("oracle"), None)
     verdicts = [
-        guidance.answer(guidance.template.render(there.read("yogurt cup, fridge, kitchen", action))).verdict
+        guidance.answer(guidance.template.render(there.read("yogurt cup, fridge, kitchen", action)))[0].verdict
         for action in ("place", "pick")
     ]
     assert verdicts == [Verdict.GOOD, Verdict.BAD]

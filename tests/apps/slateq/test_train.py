@@ -13,7 +13,7 @@ from lmgt_core.errors import UserError
 from lmgt_core.training.run_log import RunLog, read_rows
 
 SMALL = TrainConfig(
-    policy="QL-OT-GS-N",
+    algorithm="QL-OT-GS-N",
     judge="none",
     steps=1536,
     users=16,
@@ -136,7 +136,7 @@ def test_fixed_policies_are_compared_on_the_same_users(unjudged: Path, tmp_path:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"policy": "QL-XX"}, "QL-XX"),
+        ({"algorithm": "QL-XX"}, "--algorithm QL-XX"),
         ({"slate": 11}, "slate"),
         ({"vocabulary": "nowhere.txt"}, "nowhere.txt"),
         ({"judge": "gpt-9"}, "gpt-9"),

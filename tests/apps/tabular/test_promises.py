@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from apps.tabular.env import TableShifts
 from apps.tabular.labels import judgments, make_labels
 from apps.tabular.learner import Learned, LearnerConfig, TabularLearner
 from apps.tabular.limits import limit_policy
@@ -125,9 +126,8 @@ def trained(mdp: FiniteMDP, rule: str, judge: str, algorithm: str, seed: int = 0
         horizon=30,
         epsilon_share=1.0,
     )
-    learner = TabularLearner(
-        mdp, rule_of(rule, scale), judgments(labels_of(judge, mdp)), config, np.random.default_rng(seed)
-    )
+    source = TableShifts(judgments(labels_of(judge, mdp)), rule_of(rule, scale))
+    learner = TabularLearner(mdp, source, config, np.random.default_rng(seed))
     return learner.learn(STEPS, STEPS)
 
 
@@ -181,8 +181,8 @@ def test_look_ahead_advice_is_a_plain_learner_that_began_at_the_advice(algorithm
     labels = labels_of("noisy:0.7", mdp)
     said = judgments(labels)
     config = LearnerConfig(algorithm, epsilon=0.3, epsilon_final=0.3)  # type: ignore[arg-type]
-    advised = TabularLearner(mdp, rule_of("lookahead"), said, config, np.random.default_rng(3))
-    plain = TabularLearner(mdp, rule_of("raw", 0.0), said, config, np.random.default_rng(3))
+    advised = TabularLearner(mdp, TableShifts(said, rule_of("lookahead")), config, np.random.default_rng(3))
+    plain = TabularLearner(mdp, TableShifts(said, rule_of("raw", 0.0)), config, np.random.default_rng(3))
     plain.q[:] = np.where(mdp.terminal[:, None], 0.0, labels)
     advised.learn(3000, 3000)
     plain.learn(3000, 3000)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lmgt_core.errors import UserError
-from lmgt_core.judges.huggingface import judge as hf
+from lmgt_core.judges.huggingface import loading as hf
 from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import Prompt
