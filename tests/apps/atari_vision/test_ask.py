@@ -13,7 +13,8 @@ from apps.atari_vision.simulator.blackjack import draw_cards
 from apps.atari_vision.simulator.seen import FRAME
 from apps.atari_vision.worlds import world
 from lmgt_core.files import read_json
-from lmgt_core.judges.distilled_frames import FrameStudent, make_network, save_frame_student
+from lmgt_core.judges.distilled_frames import FrameStudent, save_frame_student
+from lmgt_core.judges.frame_network import make_network
 
 
 @pytest.fixture

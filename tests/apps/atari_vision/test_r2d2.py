@@ -31,11 +31,15 @@ class FixedShifter:
         self.delta = np.float32(delta)
         self.asked: list[Any] = []
 
-    def __call__(self, observations: list[Any], actions: list[Any]) -> Any:
+    def submit(self, observations: list[Any], actions: list[Any], outcomes: Any = ()) -> Any:
         self.asked.append((np.array(observations), np.array(actions)))
-        return type("Shifts", (), {"delta": np.full(len(actions), self.delta)})
+        return np.zeros(len(actions), dtype=np.int64)
 
-    def weight(self, step: int) -> float:
+    def resolve(self, tickets: Any) -> Any:
+        return np.full(len(tickets), self.delta)
+
+    @property
+    def weight(self) -> float:
         return 1.0
 
     def state_dict(self) -> dict[str, Any]:
@@ -97,13 +101,13 @@ def idle(config: R2D2Config, steps: int, **options: Any) -> Trainer:
 
 
 def test_a_neutral_judge_changes_nothing(tmp_path: Path) -> None:
-    (silent, rows), (neutral, same) = run(tmp_path / "a"), run(tmp_path / "b", shifter=FixedShifter(0))
+    (silent, rows), (neutral, same) = run(tmp_path / "a"), run(tmp_path / "b", source=FixedShifter(0))
     assert np.array_equal(weights(silent), weights(neutral)) and rows == same
 
 
 def test_the_shift_teaches_but_is_never_shown(tmp_path: Path) -> None:
     shifter = FixedShifter(0.5)
-    (plain, _), (shifted, rows) = run(tmp_path / "a"), run(tmp_path / "b", shifter=shifter)
+    (plain, _), (shifted, rows) = run(tmp_path / "a"), run(tmp_path / "b", source=shifter)
     assert not np.array_equal(weights(plain), weights(shifted))
     assert set(np.unique(shifted.replay.fields["reward"])) <= {0, 1}  # CartPole's own; 0 beyond an episode's end
     shown = np.unique(shifted.replay.fields["inputs"][..., -1])

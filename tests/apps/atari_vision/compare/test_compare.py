@@ -7,12 +7,12 @@ import pytest
 
 from apps.atari_vision.compare import command as compare
 from apps.atari_vision.compare.command import main, train_command
-from apps.atari_vision.config import CaptionerTrainConfig, CompareConfig
-from apps.atari_vision.domain import Judging
+from apps.atari_vision.config import CaptionerTrainConfig, CompareConfig, TrainConfig
 from apps.atari_vision.frames import collect
 from apps.atari_vision.worlds import world
 from lmgt_core.errors import UserError
 from lmgt_core.files import read_json
+from lmgt_core.guidance.guidance import Guidance
 
 
 def test_every_arm_has_a_row_and_a_missing_one_says_what_it_needs(tmp_path: Path) -> None:
@@ -39,10 +39,11 @@ def test_every_arm_has_a_row_and_a_missing_one_says_what_it_needs(tmp_path: Path
 def test_what_a_training_shows_changes_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames that look alike can hide different states; the truth of a question is that of the frame asked about."""
 
-    def playing(config: CompareConfig, arm: str, judge: str, captioner: str, judging: Judging | None = None) -> list:
-        if judging is not None:
-            for digest in judging.memory._held:
-                judging.memory._held[digest] = (20, 10, False)
+    def playing(config: TrainConfig, guidance: Guidance | None = None) -> list:
+        if guidance is not None:
+            held = guidance.domain.memory._held  # type: ignore[attr-defined]
+            for digest in held:
+                held[digest] = (20, 10, False)
         return [0.0]
 
     monkeypatch.setattr(compare, "trained_returns", playing)
