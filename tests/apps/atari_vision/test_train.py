@@ -175,7 +175,7 @@ def test_a_run_goes_into_no_folder_that_holds_another(tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"env": "Tetris"}, "--env Tetris: no such world"),
-        ({"algorithm": "a3c"}, "--algorithm a3c: no such agent"),
+        ({"algorithm": "a3c"}, "--algorithm a3c: no such algorithm"),
         ({"judge": "judy"}, "--judge judy: no such judge"),
         ({"judge": "minilm"}, "reads text only and cannot see frames"),
         ({"judge": "distilled:no.npz"}, "no.npz: cannot be read"),
