@@ -87,7 +87,7 @@ class AtariDomain:
         return None
 
     def read(self, state: str, action: str) -> Description:
-        """`state` is the file of a picture; UserError for what is none, and where the captioner needs a running game."""
+        """`state` is the file of a picture; UserError for any other, and where the captioner needs a running game."""
         image, number = read_picture(Path(state)), self.world.action(action)
         describe = self.describer()
         if describe.captioner is None:

@@ -10,8 +10,8 @@ from lmgt_core.errors import UserError
 from lmgt_core.models.catalogue import MODELS, KnownModel, known_model
 from lmgt_core.models.download import install, pieces_folder, remove
 from lmgt_core.models.store import model_path, models_folder, sha256_of, wrong_part
-from lmgt_core.report.terminal_tables import print_table, write_rows
-from lmgt_core.training.progress import progress
+from lmgt_core.terminal.progress import progress
+from lmgt_core.terminal.tables import print_table, write_rows
 
 
 @dataclass(frozen=True)

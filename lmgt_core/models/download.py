@@ -21,7 +21,7 @@ from lmgt_core.errors import UserError
 from lmgt_core.files import write_json_atomic
 from lmgt_core.models.catalogue import KnownModel
 from lmgt_core.models.store import BLOCK, model_path, models_folder, pieces_file, sha256_of
-from lmgt_core.training.progress import progress
+from lmgt_core.terminal.progress import progress
 
 HUB = "https://huggingface.co"
 PATIENCE = 10.0  # seconds until a hub that does not answer counts as none

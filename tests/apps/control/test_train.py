@@ -21,7 +21,7 @@ class TestTraining(TrainingContract):
     training = train.TRAINING
 
     def config(self, out: Path, judge: str, **changes: Any) -> TrainConfig:
-        return replace(SMALL, out=out, judge=judge, **{"seeds": (0,), **changes})
+        return replace(SMALL, **{"out": out, "judge": judge, "seeds": (0,), **changes})
 
 
 class TestOffPolicyTraining(TestTraining):
