@@ -78,6 +78,8 @@ def train(training: Training, config: Any, guidance: Guidance | None = None) -> 
     log = RunLog.create(
         config.out, resolved(training, config, guidance), config.resume, defaults_of(config), training.renamed
     )
+    if guidance.judge is not None and log.audit is None:  # an audit may take minutes
+        print(f"judge {config.judge} [{guidance.kind}]: is asked the labelled questions first", flush=True)
     guidance = guidance.audited(log.audit)
     log.keep_audit(guidance.audit)
     print(guidance.headline, flush=True)

@@ -99,7 +99,8 @@ def test_the_return_that_users_read_carries_no_shift(tmp_path: Path) -> None:
 def test_a_silent_judge_is_announced_and_never_shifts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     summary = run(tmp_path / "run", judge="noisy-oracle:0.5")
     assert summary["audit"]["silent"] is True
-    assert "SILENT" in capsys.readouterr().out.splitlines()[0]
+    asked, headline = capsys.readouterr().out.splitlines()[:2]
+    assert "asked the labelled questions" in asked and "SILENT" in headline
     assert summary["judge_stats"]["abstained"] == summary["judge_stats"]["judgments"] > 0
     assert all(float(row["shift"]) == 0 for row in rows(tmp_path / "run" / "episodes.csv"))
 
