@@ -17,8 +17,8 @@ DRESSES = (
     "<answer>{}</answer>", "<verdict>\n{}\n</verdict>", "<final_answer>{}", "[ANSWER]{}[/ANSWER]", "Label: {}",
     '{{"verdict": "{}"}}', '{{"reason": "one might say good", "verdict": "{}"}}', '["{}"]', "final_verdict='{}'",
     '{{"verdict": "{}", "reason": "one may think that the answer is good, another that it is bad"}}',
-    '```json\n{{"result": {{"label": "{}", "confidence": 0.9}}}}\n```', "| Verdict | {} |", "Verdict → {}", "Verdict => {}",
-    "~~neutral~~ {}", "Answer: **{}**", "- {}",
+    '```json\n{{"result": {{"label": "{}", "confidence": 0.9}}}}\n```', "| Verdict | {} |", "Verdict → {}",
+    "Verdict => {}", "~~neutral~~ {}", "Answer: **{}**", "- {}",
 )  # fmt: skip
 THOUGHTS = (
     "<think>{}</think>", "<thinking>\n{}\n</thinking>\n", "{}</think>", "<thought>{}</thought>", "[THINK]{}[/THINK]",
@@ -34,7 +34,8 @@ NEGATIONS = (
     "It is neither {} nor the other", "It is no longer {}", "The opposite of {}", "without being {}", "{}? No.",
     "Verdict: not {}", "Verdict: hardly {}", "I would not say the answer is {}", "It is false that the answer is {}",
     "The answer isn't {}", "I can't say that it's {}", "It fails to be {}", "This is {}, said nobody.", "{} ... not!",
-    "I'd stop short of calling it {}", "Verdict: {}? No.", "Verdict: {} is wrong", "{}. Not!", "{} (not)", "Far from {}.",
+    "I'd stop short of calling it {}", "Verdict: {}? No.", "Verdict: {} is wrong", "{}. Not!", "{} (not)",
+    "Far from {}.",
     "{} if it leaned right", "It would be {} only if it leaned right, which it does not.", "{} only when it is empty",
     "If it leaned right, the verdict would be {}.", "Verdict: {} if it leans right", "Unless it falls, it is {}.",
     "It might be {}", "Maybe {}", "It could be {}", "It seemed {} at first", "It would have been {}", "So-called {}",
