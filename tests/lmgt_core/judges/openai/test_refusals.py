@@ -134,9 +134,9 @@ def test_all_questions_in_flight_are_asked_again() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["'max_tokens' or 'max_completion_tokens' is too large: 16. The context length is 2048, there are 3000 input tokens",
+    ["'max_tokens' or 'max_completion_tokens' is too large: 16. The context length is 2048, with 3000 input tokens",
      "This model's maximum context length is 2048 tokens. You asked for 3016 (3000 in messages, max_tokens 16)",
-     "`inputs` tokens + `max_new_tokens` must be <= 4096", "max_tokens must be at least 1, got -952: the prompt is long"],
+     "`inputs` tokens + `max_new_tokens` must be <= 4096", "max_tokens must be at least 1, got -952: a long prompt"],
 )  # fmt: skip
 def test_a_question_that_is_too_long_teaches_nothing_about_the_others(words: str) -> None:
     too_long = refusing(lambda r: "Item 0?" in r["messages"][-1]["content"], 400, {"message": words})
