@@ -29,7 +29,7 @@ class JudgeTaskConfig:
     """Which task of which app is judged, and in which words."""
 
     app: str = "control"
-    """The app: control, ..."""
+    """The app: control, housekeep, slateq, atari, tabular."""
     env: str = "CartPole-v1"
     """A task of the app."""
     prompts: Path | None = None

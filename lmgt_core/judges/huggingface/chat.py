@@ -130,12 +130,13 @@ class ChatFormat:
         for form in forms:
             try:
                 seen = self._rendered(Prompt(SYSTEM, USER), form)
-                self._loses_system |= form.turns and USER in seen and SYSTEM not in seen
+                self._loses_system |= form.turns and USER in seen and SYSTEM not in seen and "'type'" not in seen
                 image = (np.zeros((2, 2, 3), np.uint8),)
                 pictured = self._rendered(Prompt(SYSTEM, USER, image), form) if self.sees_images else ""
             except Exception:  # whatever a template raises, and they raise what they like: this form is not for it
                 continue
-            words = SYSTEM in seen and USER in seen
+            # a template that expects a text writes a list of parts out as Python does
+            words = SYSTEM in seen and USER in seen and "'type'" not in seen + pictured
             if words and (not self.sees_images or (pictured != seen and SYSTEM in pictured and USER in pictured)):
                 return form
         raise UserError("the model's chat template leaves out words or images of a question; name another model")

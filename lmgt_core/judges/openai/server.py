@@ -194,7 +194,8 @@ class ChatServer:
             ) from None
         body = _body(answer.http_response)
         if isinstance(body, str):
-            raise _Failed(", ".join(filter(None, ["its answer is not JSON", server_message(body)])))
+            told = ["its answer is not JSON", server_message(body)]
+            raise _Failed(", ".join(filter(None, told)), words=_words(body))
         try:
             return read_completion(body)
         except BadReply as error:

@@ -147,6 +147,14 @@ def test_a_domain_without_pairs_is_judged_against_plain_sentences():
         make_judge("minilm:large", JudgeContext("anything"))
 
 
+def test_a_question_that_is_cut_is_unreadable_and_costs_only_itself():
+    judge = make_judge("minilm", JudgeContext("anything"))
+    long, short = judge.judge([Prompt("", "The pole is upright. " * 80 + "It falls."), Prompt("", "It falls.")])
+    assert long.verdict is Verdict.UNREADABLE and "256 tokens" in long.reason and long.probabilities is None
+    assert short.probabilities is not None
+    assert judge.judge([Prompt("", "The pole is upright. " * 80 + "It falls.")]) == [long]  # remembered as cut
+
+
 def test_a_contrast_is_subtracted(encoder):
     judge = MiniLMJudge(encoder, anchors, ANCHORS, "test", "anchors")
     pair = anchors(Prompt("", "whatever"))

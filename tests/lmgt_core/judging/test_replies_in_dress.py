@@ -18,8 +18,7 @@ DRESSES = (
     '{{"verdict": "{}"}}', '{{"reason": "one might say good", "verdict": "{}"}}', '["{}"]', "final_verdict='{}'",
     '{{"verdict": "{}", "reason": "one may think that the answer is good, another that it is bad"}}',
     '```json\n{{"result": {{"label": "{}", "confidence": 0.9}}}}\n```', "| Verdict | {} |", "Verdict → {}",
-    "Verdict => {}",
-    "~~neutral~~ {}", "Answer: **{}**", "- {}",
+    "Verdict => {}", "~~neutral~~ {}", "Answer: **{}**", "- {}",
 )  # fmt: skip
 THOUGHTS = (
     "<think>{}</think>", "<thinking>\n{}\n</thinking>\n", "{}</think>", "<thought>{}</thought>", "[THINK]{}[/THINK]",

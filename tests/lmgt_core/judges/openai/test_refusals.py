@@ -85,8 +85,6 @@ SHAPES: tuple[Any, ...] = (
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 422, 500, 501])
 @pytest.mark.parametrize("name", ["logprobs", "top_logprobs", "temperature", "max_tokens"])
 def test_what_is_refused_is_left_out_whatever_the_status_and_the_shape(name: str, status: int, shape: Any) -> None:
-    if isinstance(shape, str) and status == 200:
-        return  # a bare text under a success is a broken answer, not a refusal
     body = json.loads(json.dumps(shape).replace("%s", name))
     with serving(refusing(lambda request: name in request, status, body)) as (url, seen):
         answers = ask(f"{url}/v1", 2, concurrency=1)
@@ -136,11 +134,9 @@ def test_all_questions_in_flight_are_asked_again() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["'max_tokens' or 'max_completion_tokens' is too large: 16. The context length is 2048 and there are 3000 input "
-     "tokens",
-     "This model's maximum context length is 2048 tokens. You requested 3016 (3000 in the messages, 16 max_tokens)",
-     "`inputs` tokens + `max_new_tokens` must be <= 4096",
-     "max_tokens must be at least 1, got -952: the prompt is long"],
+    ["'max_tokens' or 'max_completion_tokens' is too large: 16. The context length is 2048, with 3000 input tokens",
+     "This model's maximum context length is 2048 tokens. You asked for 3016 (3000 in messages, max_tokens 16)",
+     "`inputs` tokens + `max_new_tokens` must be <= 4096", "max_tokens must be at least 1, got -952: a long prompt"],
 )  # fmt: skip
 def test_a_question_that_is_too_long_teaches_nothing_about_the_others(words: str) -> None:
     too_long = refusing(lambda r: "Item 0?" in r["messages"][-1]["content"], 400, {"message": words})
