@@ -26,7 +26,7 @@ class StudyConfig:
     """A study of the app (robustness, weight, granularity, complexity, ...), or a study file of your own (.yaml)."""
     app: str = "tabular"
     """tabular (exact little worlds, seconds), control (CartPole with a deep learner, and judges; minutes), housekeep
-    (tidying a generated home; minutes), slateq (recommendation; minutes), atari (rendered tables and games; minutes)."""
+    (tidying a generated home; minutes), slateq (recommendation; minutes), atari (tables and games; minutes)."""
     out: Path = Path("runs/study")
     """The study's folder; several processes may work on one folder at the same time."""
     workers: int = os.cpu_count() or 1
