@@ -16,7 +16,7 @@ from apps.atari_vision.worlds import World, environment, world
 from captioners.memory import FrameMemory
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.guidance import Guidance
-from lmgt_core.guidance.shift_source import JudgeStats, ShiftSource
+from lmgt_core.guidance.shift_source import ShiftSource
 from lmgt_core.judging.registry import NONE
 from lmgt_core.training.driver import CACHE, Metrics, Training, train
 from lmgt_core.training.processes import Tick
@@ -81,17 +81,10 @@ def hyperparameters(config: TrainConfig) -> dict[str, Any]:
     return asdict(recurrent_config(config.algorithm, game, config.steps, config.set))
 
 
-def train_seed(
-    config: TrainConfig, guidance: Guidance, seed: int, log: RunLog, tick: Tick
-) -> tuple[Metrics, JudgeStats | None]:
-    """The last evaluation and the judge's counts of one training."""
-    source = guidance.shifts(seed, config.steps)
+def train_seed(config: TrainConfig, source: ShiftSource | None, seed: int, log: RunLog, tick: Tick) -> Metrics:
+    """The last evaluation of one training."""
     learn = _learn_sb3 if config.algorithm in SB3 else _learn_recurrent
-    metrics = learn(config, world(config.env), seed, source, log, tick)
-    if source is None:
-        return metrics, None
-    source.close()
-    return metrics, source.stats
+    return learn(config, world(config.env), seed, source, log, tick)
 
 
 def _learn_recurrent(

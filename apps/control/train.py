@@ -11,7 +11,7 @@ from apps.control.learners import load_learners
 from apps.control.worlds import World, world
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.guidance import Guidance
-from lmgt_core.guidance.shift_source import JudgeStats, ShiftSource
+from lmgt_core.guidance.shift_source import ShiftSource
 from lmgt_core.training.driver import CACHE, Metrics, Training
 from lmgt_core.training.driver import train as run_training
 from lmgt_core.training.processes import Tick
@@ -55,18 +55,12 @@ def about(config: TrainConfig) -> Mapping[str, Any]:
     return {"env": config.env, "algorithm": config.algorithm, "control": "actions"}
 
 
-def train_seed(
-    config: TrainConfig, guidance: Guidance, seed: int, log: RunLog, tick: Tick
-) -> tuple[Metrics, JudgeStats | None]:
-    """The last evaluation and the judge's counts of one training, which begins anew when it was interrupted."""
-    source = guidance.shifts(seed, config.steps)
+def train_seed(config: TrainConfig, source: ShiftSource | None, seed: int, log: RunLog, tick: Tick) -> Metrics:
+    """The last evaluation of one training, which begins anew when it was interrupted."""
     learn = _learn_tabular if config.algorithm in TABULAR else _learn_deep
     metrics, agent = learn(config, world(config.env), seed, source, Recorder(log, seed), tick)
     log.save_checkpoint(seed, agent)
-    if source is None:
-        return metrics, None
-    source.close()
-    return metrics, source.stats
+    return metrics
 
 
 def _learn_deep(

@@ -16,7 +16,7 @@ from apps.housekeep.knowledge.judges import knowledge
 from apps.housekeep.simulator.factory import check_scenes, check_simulator
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.guidance import Guidance
-from lmgt_core.guidance.shift_source import JudgeStats
+from lmgt_core.guidance.shift_source import ShiftSource
 from lmgt_core.training.driver import CACHE, Metrics, Training, train
 from lmgt_core.training.processes import Tick
 from lmgt_core.training.run_log import RunLog
@@ -81,10 +81,8 @@ def details(config: TrainConfig, guidance: Guidance) -> Mapping[str, Any]:
     return {"env": environment(config)}
 
 
-def train_seed(
-    config: TrainConfig, guidance: Guidance, seed: int, log: RunLog, tick: Tick
-) -> tuple[Metrics, JudgeStats | None]:
-    """The last evaluation's means of one seed, and how often its judge was heard."""
+def train_seed(config: TrainConfig, source: ShiftSource | None, seed: int, log: RunLog, tick: Tick) -> Metrics:
+    """The last evaluation's means of one seed."""
     import torch
 
     from apps.housekeep.agent.train_primitive import PrimitiveTrainer
@@ -92,15 +90,16 @@ def train_seed(
 
     torch.set_num_threads(1)  # small networks are faster on one thread, and two seeds do not fight
     training, evaluation = load(config)
-    source = guidance.shifts(seed, config.steps, fading_horizon(config.rule, config.steps, config.horizon))
     make = SkillsTrainer if config.action_space == "skills" else PrimitiveTrainer
     trainer = make(config, seed, training, evaluation, source)
     metrics = trainer.train(log, tick)
     trainer.close()
-    if source is None:
-        return metrics, None
-    source.close()
-    return metrics, source.stats
+    return metrics
+
+
+def horizon(config: TrainConfig) -> int | None:
+    """Decisions after which a fading rule's judge has no say."""
+    return fading_horizon(config.rule, config.steps, config.horizon)
 
 
 TRAINING = Training(
@@ -111,6 +110,7 @@ TRAINING = Training(
     about=about,
     train_seed=train_seed,
     details=details,
+    horizon=horizon,
     renamed=RENAMED,
     incidental=("habitat_python",),
 )

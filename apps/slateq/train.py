@@ -11,8 +11,8 @@ from apps.slateq.policies import learned_policy
 from apps.slateq.train_config import AgentConfig, TrainConfig, agent_of
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.guidance import Guidance
-from lmgt_core.guidance.shift_source import JudgeStats
-from lmgt_core.training.driver import CACHE, Training, train
+from lmgt_core.guidance.shift_source import ShiftSource
+from lmgt_core.training.driver import CACHE, Metrics, Training, train
 from lmgt_core.training.processes import Tick
 from lmgt_core.training.run_log import RunLog
 
@@ -92,22 +92,14 @@ def details(config: TrainConfig, guidance: Guidance) -> Mapping[str, Any]:
     return {"env": world_in_words(config)}
 
 
-def train_seed(
-    config: TrainConfig, guidance: Guidance, seed: int, log: RunLog, tick: Tick
-) -> tuple[Mapping[str, float], JudgeStats | None]:
-    """Trains one seed: the last evaluation's means, and the judge's statistics (None without a judge)."""
+def train_seed(config: TrainConfig, source: ShiftSource | None, seed: int, log: RunLog, tick: Tick) -> Metrics:
+    """Trains one seed: the last evaluation's means."""
     from apps.slateq.tensorflow_setup import one_deterministic_thread
 
     one_deterministic_thread()
     from apps.slateq.trainer import Trainer
 
-    source = guidance.shifts(seed, config.steps)
-    try:
-        metrics = Trainer(config, seed, source, config.out).train(log, tick)
-        return metrics, None if source is None else source.stats
-    finally:
-        if source is not None:
-            source.close()
+    return Trainer(config, seed, source, config.out).train(log, tick)
 
 
 def forget_checkpoint(config: TrainConfig, seed: int) -> None:

@@ -13,7 +13,7 @@ from apps.tabular.mdp import random_return, value_iteration
 from apps.tabular.worlds import make_world
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.guidance import Guidance
-from lmgt_core.guidance.shift_source import JudgeStats
+from lmgt_core.guidance.shift_source import ShiftSource
 from lmgt_core.rules.cards import Seam
 from lmgt_core.training.driver import CACHE, Metrics, Training
 from lmgt_core.training.driver import train as run_training
@@ -41,10 +41,8 @@ def about(config: TrainConfig) -> Mapping[str, Any]:
     return {"env": config.env, "algorithm": config.algorithm}
 
 
-def train_seed(
-    config: TrainConfig, guidance: Guidance, seed: int, log: RunLog, tick: Tick
-) -> tuple[Metrics, JudgeStats | None]:
-    """The last evaluation, which is exact, and the judge's counts; an interrupted training begins anew."""
+def train_seed(config: TrainConfig, source: ShiftSource | None, seed: int, log: RunLog, tick: Tick) -> Metrics:
+    """The last evaluation, which is exact; an interrupted training begins anew."""
     mdp = make_world(config.env)
     best, at_random = float(mdp.start @ value_iteration(mdp).max(axis=1)), random_return(mdp)
     metrics: dict[str, float] = {}
@@ -58,7 +56,6 @@ def train_seed(
         tick(decisions - ticked)
         ticked = decisions
 
-    source = guidance.shifts(seed, config.steps)
     settings = LearnerConfig(
         config.algorithm,  # type: ignore[arg-type]
         epsilon_final=EPSILON_FINAL,
@@ -72,10 +69,7 @@ def train_seed(
     content = io.BytesIO()
     np.savez_compressed(content, q=learned.q, advice=learned.advice)
     log.save_checkpoint(seed, content.getvalue())
-    if source is None:
-        return metrics, None
-    source.close()
-    return metrics, source.stats
+    return metrics
 
 
 TRAINING = Training(app="tabular", unit="decisions", check=check, guidance=guidance, about=about, train_seed=train_seed)

@@ -14,7 +14,7 @@ from lmgt_core.audit.label_calibration import split_calibration
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.config import JudgeConfig
 from lmgt_core.guidance.domain import Domain
-from lmgt_core.guidance.guidance import SEED, Guidance
+from lmgt_core.guidance.guidance import Guidance
 from lmgt_core.judging.judge import Judge
 from lmgt_core.judging.judgment import Judgment
 from lmgt_core.judging.prompt import Prompt
@@ -187,12 +187,12 @@ def measured(config: AuditConfig, domain: Domain) -> list[Audited]:
                 one = guided(config, name, strategy, domain, cache, config.min_precision, made.get(plain))
                 made[plain] = one.judge
                 guidances.append(one)
-        probes = sum(len(g.domain.probes(g.template.render, np.random.default_rng(SEED))) for g in guidances)
-        if not probes:
+        labelled = [guidance.labelled() for guidance in guidances]
+        if not (count := sum(len(probes) for probes, _ in labelled)):
             raise UserError(f"--app {config.app}: {domain.name} has no labelled questions, so nobody can audit here")
-        with progress("questions", probes) as bar:
-            for guidance in guidances:
-                one_found = guidance.measured(bar.advance)
+        with progress("questions", count) as bar:
+            for guidance, questions in zip(guidances, labelled, strict=True):
+                one_found = guidance.measured(bar.advance, questions)
                 assert one_found is not None
                 heard = list(zip(one_found.probes, one_found.answers, strict=True))
                 found.append(Audited(guidance.config.judge, guidance.config.strategy, one_found.audit, heard))

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ SEED = 20_409  # of audits: every judge and strategy answers the same questions,
 FEW = 1000  # questions that are asked before training, however slow the judge
 PATIENCE = 60.0  # seconds that more of them may take, at the rate of the audit
 BATCH = 64  # questions between two steps of the progress bar
+Labelled = tuple[list[Probe], np.random.Generator]
 SMALL = 40  # labelled questions below which a silent gate may only mean that there are too few
 
 
@@ -59,7 +60,7 @@ class Guidance:
     method: Method | None
     cache: Path | None
     seams: Collection[Seam] = (Seam.REWARD,)
-    audit: Mapping[str, Any] = None  # type: ignore[assignment]
+    audit: Mapping[str, Any] = field(default_factory=dict)
     calibration: LabelCalibration | None = None
 
     @classmethod
@@ -85,12 +86,12 @@ class Guidance:
             raise UserError(f"--judge-ahead: an agent under --rule {config.rule} acts on judgments, so it has to wait")
         template = RememberedTemplate(domain.template(config.strategy))
         if config.judge.strip() == NONE:
-            return cls(domain, config, template, None, None, cache, seams, {})
+            return cls(domain, config, template, None, None, cache, seams)
         plain, method = split_calibration(config.judge)
         made = make_judge(plain, domain.context()) if judge is None else judge
         if made is None:
             raise UserError(f"--judge {config.judge}: gives no judge; use none")
-        return cls(domain, config, template, made, method, cache, seams, {})
+        return cls(domain, config, template, made, method, cache, seams)
 
     @property
     def kind(self) -> str:
@@ -139,13 +140,20 @@ class Guidance:
             found["calibration"] = asdict(measured.calibration)
         return replace(self, audit=found, calibration=measured.calibration)
 
-    def measured(self, advance: Callable[[int], object] | None = None) -> "Measured | None":
+    def labelled(self) -> Labelled:
+        """The labelled questions of an audit, and the audit's generator as drawing them has left it."""
+        rng = np.random.default_rng(SEED)
+        return list(self.domain.probes(self.template.render, rng)), rng
+
+    def measured(
+        self, advance: Callable[[int], object] | None = None, labelled: Labelled | None = None
+    ) -> "Measured | None":
         """A new audit with every question and answer; None where no question is labelled.
 
-        `advance` is told how many questions were answered in each batch (default: a progress bar of its own).
+        `advance` is told how many questions were answered in each batch (default: a progress bar of its own);
+        `labelled` is what the method of that name gave, where it was called already.
         """
-        rng = np.random.default_rng(SEED)
-        probes = list(self.domain.probes(self.template.render, rng))
+        probes, rng = self.labelled() if labelled is None else labelled
         if not probes and self.gated:
             raise UserError(f"--judge {self.config.judge}: no question is labelled here; --no-gate lets it speak")
         if not probes:
@@ -188,10 +196,9 @@ class Guidance:
         """
         if self.judge is None:
             return None
-        make_rule(self.config.rule, self.config.scale, steps, horizon=horizon, seams=self.seams)
+        rule = make_rule(self.config.rule, self.config.scale, steps, horizon=horizon, seams=self.seams)
 
         def in_step() -> RewardShifter:
-            rule = make_rule(self.config.rule, self.config.scale, steps, horizon=horizon, seams=self.seams)
             silent = bool(self.audit.get("silent"))
             kept = self._open(seed)
             judge: Judge = CalibratedJudge(kept, self.calibration) if self.calibration else kept
@@ -217,9 +224,8 @@ class Guidance:
         Of labels, a calibration sees only those on which an audit sets its gate.
         """
         with self._asked() as asked:
-            rng = np.random.default_rng(SEED)
             learns = self.method is not None and self.method != "contextual"
-            probes = list(self.domain.probes(self.template.render, rng)) if learns else []
+            probes, rng = self.labelled() if learns else ([], np.random.default_rng(SEED))
             calibration = self._calibrated(asked, probes, rng)
             yield CalibratedJudge(asked, calibration) if calibration else asked
 

@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lmgt_core.errors import UserError
 from lmgt_core.study.app import Result, StudyApp
 from lmgt_core.study.folder import StudyFolder
 from lmgt_core.study.plan import Cell, Plan
 from lmgt_core.terminal.progress import progress
+from lmgt_core.training.cluster import start_ray
 from lmgt_core.training.processes import in_processes
 
 POLL = 0.2  # seconds between two looks at what other processes have finished
@@ -100,16 +100,9 @@ def _run_on_ray(
     folder: StudyFolder, missing: Sequence[Cell], target: str, address: str, done: Callable[[int], None]
 ) -> None:
     """Cells on a cluster: the nodes calculate, this process claims and writes, so that nodes need no shared disk."""
-    try:
-        import ray
-    except ModuleNotFoundError:
-        raise UserError("--ray: needs the package ray; install it (pip install ray) or leave --ray out") from None
-    try:
-        ray.init(address=None if address == "local" else address, ignore_reinit_error=True, log_to_driver=False)
-    except (ConnectionError, ValueError) as error:
-        raise UserError(f"--ray {address}: no cluster answers there ({error})") from None
+    ray = start_ray(address)
     remote: Any = ray.remote(num_cpus=1)(run_cell)
-    at_once = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
+    at_once = max(1, int(ray.cluster_resources().get("CPU", 1)))
     running: dict[Any, tuple[Cell, Any]] = {}
     todo = list(reversed(missing))
     try:

@@ -3,7 +3,7 @@
 import atexit
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ class TrainingStudy:
     metrics: Mapping[str, str]
     """Metrics -> their meaning and unit; `train_seconds` is added."""
     presets: Path
-    defaults: Mapping[str, Scalar] = None  # type: ignore[assignment]
+    defaults: Mapping[str, Scalar] = field(default_factory=dict)
     """Where a study's default is another than the command's."""
     extra: Callable[[dict[str, Any]], dict[str, Any]] = lambda settings: settings
     """Turns settings into the config's fields, where they differ."""
@@ -43,7 +43,7 @@ class TrainingStudy:
     @cached_property
     def fields(self) -> Mapping[str, Field]:
         """Every setting of a cell, by name."""
-        own = self.defaults or {}
+        own = self.defaults
         found = {f.name: f.default for f in fields(self.config) if f.default is not MISSING}
         return {
             name: Field(own[name] if name in own else found[name], about, optional=found.get(name) is None)

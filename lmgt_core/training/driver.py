@@ -13,7 +13,7 @@ from typing import Any
 
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.guidance import Guidance
-from lmgt_core.guidance.shift_source import JudgeStats
+from lmgt_core.guidance.shift_source import JudgeStats, ShiftSource
 from lmgt_core.terminal.progress import progress
 from lmgt_core.terminal.tables import print_table
 from lmgt_core.training.cluster import on_ray
@@ -24,7 +24,7 @@ from lmgt_core.training.run_log import RunLog
 from lmgt_core.training.statistics import summarise
 
 Metrics = Mapping[str, float | None]  # of the last evaluation, never shifted; None where a metric is not defined
-TrainSeed = Callable[[Any, Guidance, int, RunLog, Tick], tuple[Metrics, JudgeStats | None]]
+TrainSeed = Callable[[Any, ShiftSource | None, int, RunLog, Tick], Metrics]
 CACHE = "judgments.sqlite"
 ELSEWHERE = ("out", "resume", "workers", "ray", "cache")  # settings that change no number
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks are faster on one thread
@@ -33,6 +33,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks are faster on on
 def no_details(config: Any, guidance: Guidance) -> Mapping[str, Any]:
     """{}: the settings are all that a reader needs."""
     return {}
+
+
+def rule_s_own(config: Any) -> int | None:
+    """None: a fading rule fades over the whole training."""
+    return None
 
 
 def no_cleaning(config: Any, seed: int) -> None:
@@ -53,10 +58,12 @@ class Training:
     about: Callable[[Any], Mapping[str, Any]]
     """What summary.json says of a config beside the judge: `env`, `algorithm`, ... Runs of equal ones are compared."""
     train_seed: TrainSeed
-    """Trains one seed (config, audited guidance, seed, log, tick): the last evaluation's metrics and the judge's
-    statistics. It takes up the seed's checkpoint if there is one, and ticks the decisions that are done."""
+    """Trains one seed (config, source of shifts or None without a judge, seed, log, tick): the last evaluation's
+    metrics. It takes up the seed's checkpoint if there is one, and ticks the decisions that are done."""
     details: Callable[[Any, Guidance], Mapping[str, Any]] = no_details
     """What else config.json has to hold to repeat the run, such as hyper-parameters."""
+    horizon: Callable[[Any], int | None] = rule_s_own
+    """Decisions after which the judge under a fading rule has no say; None: the rule's own."""
     finished: Callable[[Any, int], None] = no_cleaning
     """Called when a seed's result is on the disk, to clean up."""
     renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -115,8 +122,11 @@ def train_one(
             return finished
         guidance = _guidance_here(training, config).audited(audit) if guidance is None else guidance
         begun = time.perf_counter()
-        metrics, stats = training.train_seed(config, guidance, seed, log, tick)
-        counts = None if stats is None else stats.as_dict()
+        source = guidance.shifts(seed, config.steps, training.horizon(config))
+        metrics = training.train_seed(config, source, seed, log, tick)
+        if source is not None:  # where training raised, it is left open: closing would wait for a slow judge
+            source.close()
+        counts = None if source is None else source.stats.as_dict()
         return {"metrics": dict(metrics), "judge_stats": counts, "seconds": time.perf_counter() - begun}
 
 

@@ -74,12 +74,12 @@ def test_a_killed_run_goes_on_with_the_seeds_that_are_missing(tmp_path: Path) ->
     train.main(whole)
     trained: list[int] = []
 
-    def dies_in_the_second(config, guidance, seed, log, tick):
+    def dies_in_the_second(config, source, seed, log, tick):
         if trained == [0]:
             trained.append(-1)
             raise KeyboardInterrupt
         trained.append(seed)
-        return train.train_seed(config, guidance, seed, log, tick)
+        return train.train_seed(config, source, seed, log, tick)
 
     training = replace(train.TRAINING, train_seed=dies_in_the_second)
     with pytest.raises(KeyboardInterrupt):
