@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from apps.housekeep.knowledge.places import object_words, place_words
 from lmgt_core.judging.description import Description
 
+FACTS = ("kind", "object", "receptacle", "room")  # of every description
+
 
 @dataclass(frozen=True)
 class Decision:

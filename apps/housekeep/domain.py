@@ -8,7 +8,7 @@ import numpy as np
 
 from apps.housekeep.agent.features import Vocabulary
 from apps.housekeep.config import BUILTIN, ActionSpace
-from apps.housekeep.describe import Decision, DecisionDescriber, describe
+from apps.housekeep.describe import FACTS, Decision, DecisionDescriber, describe
 from apps.housekeep.describe_arrays import PrimitiveDescriber
 from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.episodes.load import load_many
@@ -21,7 +21,7 @@ from lmgt_core.errors import UserError
 from lmgt_core.guidance.domain import Domain, Render
 from lmgt_core.guidance.shift_source import Describe, one_by_one
 from lmgt_core.judging.description import Description
-from lmgt_core.judging.prompt import STRATEGIES, PromptTemplate
+from lmgt_core.judging.prompt import PromptTemplate
 from lmgt_core.judging.registry import JudgeContext
 from lmgt_core.judging.strategies import load_strategy
 from lmgt_core.rules.cards import Seam
@@ -64,11 +64,8 @@ class HousekeepDomain:
         return one_by_one(DecisionDescriber() if self.action_space == "skills" else PrimitiveDescriber(self.vocabulary))
 
     def template(self, strategy: str) -> PromptTemplate:
-        """The template of a strategy, or any other of --prompts by its file's name."""
-        folder = self.prompts or PROMPTS
-        if strategy in STRATEGIES:
-            return load_strategy(folder, strategy, self.documents)
-        return PromptTemplate.load(folder / f"{strategy}.txt")
+        """The template of a strategy, in --prompts or among the app's."""
+        return load_strategy(self.prompts or PROMPTS, strategy, self.documents, facts=FACTS)
 
     def probes(self, render: Render, rng: np.random.Generator) -> Sequence[Probe]:
         """Questions about validation objects; their labels never come from episodes."""

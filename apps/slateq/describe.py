@@ -22,6 +22,7 @@ EDGES = (-0.6, -0.2, 0.2, 0.6)  # of interests in [-1, 1]
 ATTITUDES = ("strongly dislikes", "dislikes", "is indifferent to", "likes", "loves")
 UNKNOWN = -1  # instead of a step of interest, where interests are hidden
 SEPARATOR = "; "
+FACTS = ("topics", "interest")  # of descriptions; the interest only where it is observed
 
 
 def viewers(observation: Observation) -> list[tuple[Floats, Integers]]:

@@ -10,7 +10,7 @@ from typing import get_args
 import numpy as np
 
 from apps.slateq.config import Environment, JudgeUnit, WorldConfig
-from apps.slateq.describe import ATTITUDES, EDGES, UNKNOWN, SlateDescriber
+from apps.slateq.describe import ATTITUDES, EDGES, FACTS, UNKNOWN, SlateDescriber
 from apps.slateq.minilm_topics import make_minilm
 from apps.slateq.oracle import TopicTruth, topic_values
 from apps.slateq.probes import probe_set
@@ -65,7 +65,7 @@ class SlateDomain:
 
     def template(self, strategy: str) -> PromptTemplate:
         """The template in the world's folder of prompts, or in --prompts."""
-        return load_strategy(self._prompts, strategy, self._documents)
+        return load_strategy(self._prompts, strategy, self._documents, facts=FACTS)
 
     def probes(self, render: Render, rng: np.random.Generator) -> Sequence[Probe]:
         """The labelled questions of an audit.

@@ -34,6 +34,7 @@ Method = Literal["contextual", "per-action", "learned"]
 METHODS: tuple[Method, ...] = ("contextual", "per-action", "learned")
 NOTHING = ("N/A", "[MASK]", "")  # Zhao et al.'s content-free inputs; their probabilities are averaged
 ACTION = "action"  # the fact that names a prompt's action
+KIND = "kind"  # or, where there is no action, its kind of decision
 SMALLEST = 1e-9  # a probability of 0 has no logarithm
 PENALTY = 0.01  # on a learned slope's distance from 1 and on offsets, a question: few probes move little
 DECIMALS = 6  # of what is fitted: below it lies the noise of linear algebra on different machines
@@ -44,6 +45,9 @@ Offsets = tuple[float, float, float]  # of good, neutral, bad
 
 class Renders(Protocol):
     """A prompt template."""
+
+    @property
+    def conditional(self) -> bool: ...
 
     def render(self, description: Description) -> Prompt: ...
 
@@ -103,7 +107,12 @@ class CalibratedJudge:
     def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:
         """The judge's answers, calibrated."""
         answers = ask(self.judged, prompts)
-        return [self.calibration(a, p.facts.get(ACTION, "")) for p, a in zip(prompts, answers, strict=True)]
+        return [self.calibration(a, action_of(p)) for p, a in zip(prompts, answers, strict=True)]
+
+
+def action_of(prompt: Prompt) -> str:
+    """The prompt's action, or its kind of decision, by name; "" where its facts tell neither."""
+    return prompt.facts.get(ACTION) or prompt.facts.get(KIND, "")
 
 
 def content_free(template: Renders, action: str | None = None) -> list[Prompt]:
@@ -142,8 +151,8 @@ def learned(judge: Judge, probes: Sequence[Probe]) -> LabelCalibration:
     ]
     if len(answered) < FEWEST:
         raise UserError(f"judge {judge.id}: {len(answered)} answers with probabilities; a calibration takes {FEWEST}")
-    names = sorted({probe.prompt.facts.get(ACTION, "") for _, probe in answered})
-    group = np.array([names.index(probe.prompt.facts.get(ACTION, "")) for _, probe in answered])
+    names = sorted({action_of(probe.prompt) for _, probe in answered})
+    group = np.array([names.index(action_of(probe.prompt)) for _, probe in answered])
     p = np.array([q for q, _ in answered], np.float64)
     truth = np.array([MENU.index(probe.label) for _, probe in answered])
     slope, shared, own = _fit(np.log(np.maximum(p, SMALLEST)), p > 0, truth, group, len(names))
@@ -226,6 +235,11 @@ def calibrate(
         if not probes:
             raise UserError("calibration=learned: there are no labelled probes here; use calibration=contextual")
         return CalibratedJudge(judge, learned(judge, probes))
+    if template.conditional:
+        raise UserError(
+            f"calibration={method}: an answer of this template is good for one kind of decision and bad for another, "
+            "and a question about nothing has no kind; use calibration=learned"
+        )
     if method == "per-action" and not actions:
         raise UserError("calibration=per-action: the actions have no names here; use calibration=contextual")
     return CalibratedJudge(judge, contextual(judge, template, actions if method == "per-action" else ()))

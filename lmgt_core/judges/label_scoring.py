@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmgt_core.errors import UserError
+from lmgt_core.judging.answers import spellings
 from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Cost, Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
@@ -63,10 +64,13 @@ def reasons_first(prompt: Prompt) -> bool:
 
 
 def menu_of(prompt: Prompt) -> Menu:
-    """The verdicts that the question offers: words, or +1 / 0 / -1 where it offers those; neutral only if named.
+    """The answers of the question's template; without them the verdicts that its texts name.
 
-    A question that offers neither form is answered in all three words.
+    Those are words, or +1 / 0 / -1 where it names those; neutral only if named. A question that names neither is
+    answered in all three words.
     """
+    if prompt.answers:
+        return spellings(prompt.answers)
     text = f"{prompt.system}\n{prompt.user}".casefold()
     if "good" in text and "bad" in text:
         return {v: WORDS[v] for v in MENU if v.value in text}
@@ -121,20 +125,20 @@ class LabelScoringJudge:
         """One judgment a prompt; all questions of one menu are scored together."""
         answers: dict[int, Judgment] = {}
         lengths: dict[int, int] = {}
-        together: dict[tuple[str, ...], list[int]] = {}  # by spellings offered; () for those answered in writing
+        together: dict[tuple[tuple[Verdict, tuple[str, ...]], ...], list[int]] = {}  # by menu; () for written answers
         for i, prompt in enumerate(prompts):
-            spellings = () if self._writes(prompt) else _spellings(menu_of(prompt))
+            menu = {} if self._writes(prompt) else menu_of(prompt)
             if prompt.images and not self.model.sees_images:
                 answers[i] = _unanswerable("the question has images, which this model cannot see")
                 continue
             lengths[i] = self.model.length(prompt)
-            if lengths[i] + (max(map(len, spellings)) if spellings else self.max_tokens) > self.model.context:
+            if lengths[i] + (max(map(len, _forms(menu))) if menu else self.max_tokens) > self.model.context:
                 limit = f"the question has {lengths[i]} tokens; the model reads and writes {self.model.context}"
                 answers[i] = _unanswerable(limit)
                 continue
-            together.setdefault(spellings, []).append(i)
-        for spellings, rows in together.items():
-            ask = self._score if spellings else self._write
+            together.setdefault(tuple(menu.items()), []).append(i)
+        for offered, rows in together.items():
+            ask = self._score if offered else self._write
             answers |= zip(rows, ask([prompts[i] for i in rows], [lengths[i] for i in rows]), strict=True)
         return [answers[i] for i in range(len(prompts))]
 
@@ -144,7 +148,7 @@ class LabelScoringJudge:
     def _score(self, prompts: Sequence[Prompt], lengths: Sequence[int]) -> list[Judgment]:
         menu = menu_of(prompts[0])
         start = time.perf_counter()
-        log_probs = self.model.score(prompts, _spellings(menu))
+        log_probs = self.model.score(prompts, _forms(menu))
         seconds = (time.perf_counter() - start) / len(prompts)
         return [
             scored_judgment(verdict_probabilities(row, menu), menu, Cost(seconds, length))
@@ -156,12 +160,12 @@ class LabelScoringJudge:
         replies = self.model.generate(prompts, self.max_tokens)
         seconds = (time.perf_counter() - start) / len(prompts)
         return [
-            written_judgment(reply.text, Cost(seconds, length, reply.tokens), reply.tokens >= self.max_tokens)
-            for reply, length in zip(replies, lengths, strict=True)
+            written_judgment(prompt, reply.text, Cost(seconds, length, reply.tokens), reply.tokens >= self.max_tokens)
+            for prompt, reply, length in zip(prompts, replies, lengths, strict=True)
         ]
 
 
-def _spellings(menu: Menu) -> tuple[str, ...]:
+def _forms(menu: Menu) -> tuple[str, ...]:
     """All spellings of a menu in order; a spelling has at most one token a character."""
     return tuple(form for forms in menu.values() for form in forms)
 
@@ -170,9 +174,9 @@ def _unanswerable(reason: str) -> Judgment:
     return Judgment(Verdict.UNREADABLE, reason=reason)
 
 
-def written_judgment(reply: str, cost: Cost, cut: bool) -> Judgment:
-    """The verdict in a reply; the reason of an unreadable one says when the reply was `cut` at its limit."""
-    verdict, reason = parse_verdict(reply, cut)
+def written_judgment(prompt: Prompt, reply: str, cost: Cost, cut: bool) -> Judgment:
+    """The verdict in a reply to `prompt`; the reason of an unreadable one says when it was `cut` at its limit."""
+    verdict, reason = parse_verdict(reply, cut, menu_of(prompt)) if prompt.answers else parse_verdict(reply, cut)
     if reason and cut:
         reason += "; the reply was cut at its token limit"
     return Judgment(verdict, reply=reply, reason=reason, cost=cost)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lmgt_core.errors import UserError
+from lmgt_core.judges.label_scoring import written_judgment
 from lmgt_core.judging.judge import Judge, JudgeKind
-from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.judging.judgment import Cost, Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, JudgeSpec
-from lmgt_core.judging.verdict_parser import parse_verdict
 
 Replies = Sequence[str] | Mapping[str, str]
 
@@ -38,16 +38,11 @@ class ScriptedJudge:
         if isinstance(self.replies, Mapping):
             if prompt.digest not in self.replies:
                 return Judgment(Verdict.UNREADABLE, reason=f"no reply is recorded for prompt {prompt.digest[:16]}")
-            return _read(self.replies[prompt.digest])
+            return written_judgment(prompt, self.replies[prompt.digest], Cost(), cut=False)
         if self.used >= len(self.replies):
             return Judgment(Verdict.UNREADABLE, reason=f"all {len(self.replies)} replies are used up")
         self.used += 1
-        return _read(self.replies[self.used - 1])
-
-
-def _read(reply: str) -> Judgment:
-    verdict, reason = parse_verdict(reply)
-    return Judgment(verdict, reply=reply, reason=reason)
+        return written_judgment(prompt, self.replies[self.used - 1], Cost(), cut=False)
 
 
 def load_replies(path: Path) -> Replies:

@@ -6,7 +6,7 @@ Passages are found by the cosine of sentence embeddings: the question is the sta
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -115,4 +115,4 @@ class RetrievalTemplate(PromptTemplate):
         plain = super().render(description)
         found = self.retriever(f"{description.state} {description.action}")
         lines = [HEADING, *(f"- {neutralise(p.text)}" for p in found)]
-        return Prompt(plain.system, "\n".join([*lines, "", plain.user]), plain.images, plain.facts)
+        return replace(plain, user="\n".join([*lines, "", plain.user]))

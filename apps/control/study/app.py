@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from apps.control.cartpole_variants import ORIGINAL, VARIANTS, cartpole
+from apps.control.domain import PROMPTS
 from apps.control.study.judges import check_judge
 from apps.control.study.training import GOALS, POINTS, train
 from lmgt_core.errors import UserError
-from lmgt_core.judging.prompt import STRATEGIES
 from lmgt_core.judging.registry import NONE
+from lmgt_core.judging.strategies import strategies_in
 from lmgt_core.rules.cards import Seam
 from lmgt_core.rules.make import make_rule
 from lmgt_core.study.app import Field, Result, Settings, check_shares, horizon_of
@@ -79,8 +80,8 @@ class ControlApp:
             if s[field] < least:
                 raise UserError(f"{field} {s[field]}: is {least} or more")
         check_judge(settings)
-        if s["strategy"] not in STRATEGIES:
-            raise UserError(f"strategy {s['strategy']}: choose one of {', '.join(STRATEGIES)}")
+        if s["strategy"] not in (there := strategies_in(PROMPTS / cartpole(s["env"]).folder)):
+            raise UserError(f"strategy {s['strategy']}: choose one of {', '.join(there)}")
         make_rule(s["rule"], s["scale"], s["steps"], horizon=horizon_of(settings), seams=tuple(Seam))
         (self._check_training if s["measure"] == "training" else self._check_judging)(s)
 

@@ -105,7 +105,7 @@ class OpenAIJudge:
             return Judgment(Verdict.UNREADABLE, reply=text, reason=reason, cost=cost)
         found = None if writes else label_probabilities(text, completion.alternatives, menu_of(prompt))
         if found is None:
-            return written_judgment(text, cost, completion.cut)
+            return written_judgment(prompt, text, cost, completion.cut)
         return Judgment(likeliest(found), found, reply=text, cost=cost)
 
 

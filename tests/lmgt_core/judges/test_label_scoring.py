@@ -151,7 +151,7 @@ def test_a_reply_cut_at_its_limit_says_so() -> None:
         [Prompt("", "?")]
     )[0]
     assert answer.verdict is Verdict.UNREADABLE and answer.reason.endswith("cut at its token limit")
-    assert written_judgment("Verdict: good", Cost(), cut=True).verdict is Verdict.GOOD
+    assert written_judgment(Prompt("", "?"), "Verdict: good", Cost(), cut=True).verdict is Verdict.GOOD
 
 
 def test_a_question_that_is_too_long_is_unreadable_and_says_how_long() -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from apps.housekeep.describe import FACTS as HOME_FACTS
+from apps.slateq.describe import FACTS as SLATE_FACTS
 from lmgt_core.errors import UserError
 from lmgt_core.judges.label_scoring import menu_of, reasons_first
 from lmgt_core.judging.description import Description
@@ -78,7 +80,7 @@ def test_a_template_that_does_not_fit_its_strategy_is_named(folder: Path, strate
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda p: p.relative_to(APPS).as_posix())
 def test_every_template_of_every_app_fits_its_strategy(path: Path) -> None:
-    template = PromptTemplate.load(path)
-    assert path.stem in STRATEGIES
+    facts = {"housekeep": HOME_FACTS, "slateq": SLATE_FACTS}.get(path.relative_to(APPS).parts[0], ())
+    template = PromptTemplate.load(path, facts)
     assert misfit(template, path.stem) == ""
     assert len(menu_of(template.render(Description("", "")))) >= 2
