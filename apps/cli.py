@@ -150,6 +150,18 @@ COMMANDS = (
         "apps.cli:distill",
     ),
     Command(
+        ("judge", "record"),
+        "a model's answers in a file that travels: --judge recorded:FILE",
+        "lmgt_core.audit.record:RecordConfig",
+        "apps.cli:record",
+    ),
+    Command(
+        ("judge", "verify"),
+        "recorded judgments: ask their model again",
+        "lmgt_core.audit.record:VerifyConfig",
+        "lmgt_core.audit.record:verify",
+    ),
+    Command(
         ("judge", "serve"),
         "a judge as an OpenAI-compatible server on this machine",
         "lmgt_core.judges.openai.serve:ServeConfig",
@@ -214,10 +226,11 @@ def _of_app(app: str, table: Mapping[str, str]) -> str:
 def _judged(command: str, config: Any) -> Any:
     """Runs an `lmgt judge` command on the domain that its config names."""
     domain = load(_of_app(config.app, DOMAINS))(config.env, config.prompts, config.documents)
-    return load(f"lmgt_core.audit.commands:{command}")(config, domain)
+    return load(f"lmgt_core.audit.{command}")(config, domain)
 
 
-ask, audit, distill = (partial(_judged, command) for command in ("ask", "audit", "distill"))
+ask, audit, distill = (partial(_judged, f"commands:{command}") for command in ("ask", "audit", "distill"))
+record = partial(_judged, "record:record")
 
 
 def study(config: Any) -> Any:

@@ -20,6 +20,7 @@ from lmgt_core.judging.strategies import load_strategy
 
 PROMPTS = Path(__file__).parent / "prompts"
 MANUALS = Path(__file__).parent / "manuals"
+RECORDINGS = Path(__file__).parent / "recorded"
 
 
 class ControlDomain:
@@ -33,7 +34,8 @@ class ControlDomain:
 
     def context(self) -> JudgeContext:
         """The task's expert, named by a digest of all its verdicts, so that a changed expert is another judge."""
-        return JudgeContext(self.name, oracle=self.task.judge, oracle_id=_digest_of_verdicts(self.task.folder))
+        digest = _digest_of_verdicts(self.task.folder)
+        return JudgeContext(self.name, self.task.judge, digest, recordings=RECORDINGS / self.task.folder)
 
     def describer(self, silent: bool = False) -> Describe:
         """The task's describer; it costs nothing, so it is the same for a silent judge."""

@@ -25,6 +25,7 @@ from lmgt_core.judging.strategies import load_strategy
 
 PROMPTS = Path(__file__).parent / "prompts"
 MANUALS = Path(__file__).parent / "manuals"
+RECORDINGS = Path(__file__).parent / "recorded"
 
 
 class SlateDomain:
@@ -57,6 +58,7 @@ class SlateDomain:
             oracle=self.truth.verdict,
             oracle_id=self.truth.digest,
             make={"minilm": partial(make_minilm, train=self.vocabulary.train, domain=self.name)},
+            recordings=RECORDINGS / self.world.env,
         )
 
     def describer(self, silent: bool = False) -> SlateDescriber:

@@ -35,8 +35,8 @@ _WORD = re.compile(r"[\w.+-]*\w|[+-]")
 
 
 def words_of(prompt: Prompt) -> list[str]:
-    """The question's words and numbers, in order, in small letters."""
-    return _WORD.findall(prompt.user.casefold())
+    """The question's words and numbers, in order, in small letters, and what its answers mean where it says so."""
+    return _WORD.findall(prompt.user.casefold()) + [f"{word}={verdict}" for word, verdict in prompt.answers]
 
 
 def pairs_of(words: Sequence[str]) -> list[str]:

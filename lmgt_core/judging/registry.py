@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from lmgt_core.errors import UserError
@@ -49,6 +50,8 @@ class JudgeContext:
     """Providers of the app's own, by name: argument -> judge."""
     seed: int = 0
     """Of `random` and `noisy-oracle`."""
+    recordings: Path | None = None
+    """A folder of recorded judgments that come with the app."""
     pictures: bool = False
     """Whether questions show pictures in place of words; judges that only read are then refused."""
 
@@ -79,6 +82,9 @@ PROVIDERS: Mapping[str, Provider] = {
         "lmgt_core.judges.huggingface.judge:make", "hf:MODEL[?bits=4], a language model from a local folder or hub"
     ),
     "openai": Provider("lmgt_core.judges.openai.judge:make", "openai:MODEL[@URL], a language model over HTTP"),
+    "recorded": Provider(
+        "lmgt_core.judges.recorded:make", "recorded:FILE or recorded:NAME, a model's answers from lmgt judge record"
+    ),
     "ensemble": Provider("lmgt_core.judges.ensemble:make", "ensemble:A,B,C (or A+B+C), several judges' vote"),
     "distilled": Provider(
         "lmgt_core.judges.distilled:make", "distilled:FILE, a small model trained on a judge's answers"

@@ -17,6 +17,7 @@ from lmgt_core.judging.judge import Judge
 from lmgt_core.judging.registry import JudgeContext
 
 DOMAIN = "housekeep"
+RECORDINGS = Path(__file__).parents[1] / "recorded"
 
 
 def knowledge(votes: Path | None, splits: Path | None) -> Labels:
@@ -38,6 +39,7 @@ def make_context(labels: Labels, episodes: Sequence[Episode] = (), seed: int = 0
         oracle_id=truth.digest,
         make={"minilm": judges.minilm, "preference": judges.preference},
         seed=seed,
+        recordings=RECORDINGS,
     )
 
 

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ class GgufModel:
         self.questions = Questions(engine, has_template)
         self.sees_images = engine.sees_images
         self.context = engine.context
+        self._scores = lru_cache(maxsize=4096)(self._find_scores)  # equal words may be two questions
 
     def length(self, prompt: Prompt) -> int:
         return self.questions.question(prompt).length + IMAGE_TOKENS * len(prompt.images)
@@ -50,14 +52,17 @@ class GgufModel:
 
     def _read(self, prompt: Prompt, labels: Sequence[Piece]) -> list[float]:
         """The log-probabilities of `labels` after a question of words: a label is the sum over its tokens."""
-        pieces = self.questions.question(prompt).pieces
+        found = self._scores(self.questions.question(prompt).pieces, tuple(sorted(set(labels))))
+        return [found[label] for label in labels]
+
+    def _find_scores(self, pieces: tuple[Piece, ...], labels: tuple[Piece, ...]) -> dict[Piece, float]:
         total = dict.fromkeys(labels, 0.0)
         for head, tokens in branches(labels).items():
             after = self.engine.next_log_probs([*pieces, *((t,) for t in head)], tokens)
             for label in total:
                 if label[: len(head)] == head and len(label) > len(head):
                     total[label] += after[label[len(head)]]
-        return [total[label] for label in labels]
+        return total
 
     def _seen(self, prompt: Prompt, labels: Sequence[Piece]) -> list[float]:
         """The same after a question with images."""
