@@ -25,7 +25,7 @@ from lmgt_core.errors import UserError
 
 PACKAGE = "xllamacpp"
 INSTALL = "pip install xllamacpp==2026.10.11549"
-TOP = 200  # of a vocabulary, the next tokens whose log-probabilities are handed over without being asked for
+TOP = 1000  # of a vocabulary, the next tokens whose log-probabilities come unasked: a token beyond costs a reading
 FORCED = 1e6  # added to the logit of a token that is to be told; log-probabilities are taken before it
 
 Piece = tuple[int, ...]
