@@ -29,6 +29,17 @@ def balance_probes(probes: Sequence[Probe], rng: np.random.Generator) -> list[Pr
     return [probes[i] for i in sorted(i for some in drawn for i in some)]
 
 
+def fewer_probes(probes: Sequence[Probe], n: int, rng: np.random.Generator) -> list[Probe]:
+    """About `n` of the probes, drawn at random, with the labels in the same shares; all where there are no more."""
+    if n >= len(probes):
+        return list(probes)
+    chosen: list[int] = []
+    for label in dict.fromkeys(p.label for p in probes):
+        rows = [i for i, p in enumerate(probes) if p.label is label]
+        chosen += rng.permutation(rows)[: max(1, round(n * len(rows) / len(probes)))].tolist()
+    return [probes[i] for i in sorted(chosen)]
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """What the gated judge did on the half of the probes that did not choose its thresholds.

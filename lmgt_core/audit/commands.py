@@ -1,13 +1,14 @@
 """`lmgt judge ask|audit|distill`: whether a judge is worth listening to, on the tasks of any app."""
 
-import tempfile
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lmgt_core.audit.audit import fewer_probes
 from lmgt_core.audit.audited import Audited
 from lmgt_core.audit.gate import MIN_PRECISION
 from lmgt_core.audit.label_calibration import split_calibration
@@ -19,6 +20,7 @@ from lmgt_core.judging.judge import Judge
 from lmgt_core.judging.judgment import Judgment
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import NONE
+from lmgt_core.models.store import home
 from lmgt_core.rules.make import make_rule
 from lmgt_core.terminal.progress import progress
 from lmgt_core.terminal.tables import print_table, write_rows
@@ -37,7 +39,7 @@ class JudgeTaskConfig:
     documents: Path | None = None
     """What --strategy retrieval reads: a folder of .txt or .md files (default: the app's)."""
     cache: Path | None = None
-    """A file of judgments: what is in it is not asked again, and what is asked is added."""
+    """A file of judgments: what is in it is not asked again, and what is asked is added (audits: one of the user's)."""
     json: Path | None = None
     """Write the result there as well."""
 
@@ -69,6 +71,8 @@ class AuditConfig(JudgeTaskConfig):
     """Prompt strategies, divided by commas: name-only, zero-shot, few-shot, cot, retrieval."""
     min_precision: float = MIN_PRECISION
     """The lower bound of the precision that the gate demands of a verdict."""
+    questions: int | None = None
+    """Ask about so many of the labelled questions only, labels in the same shares: for slow judges."""
     out: Path | None = None
     """A page with everything that was found (.html)."""
 
@@ -157,6 +161,8 @@ def audit(config: AuditConfig, domain: Domain) -> list[dict[str, Any]]:
     """Audits every judge under every strategy; prints the rows and returns them."""
     if config.out is not None and config.out.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"--out {config.out}: an audit is a page; give it a name that ends in .html")
+    if config.questions is not None and config.questions < 1:
+        raise UserError(f"--questions {config.questions}: is 1 or more")
     found = measured(config, domain)
     rows = [one.row() for one in found]
     print_table(
@@ -177,25 +183,26 @@ def measured(config: AuditConfig, domain: Domain) -> list[Audited]:
     """Every judge under every strategy, in the order they were named; no question is put to a model twice."""
     names, strategies = split_names(config.judges, "judges"), split_names(config.strategies, "strategies")
     found = []
-    with tempfile.TemporaryDirectory() as folder:
-        cache = config.cache or Path(folder) / "asked"
-        guidances: list[Guidance] = []
-        made: dict[str, Judge | None] = {}
-        for name in names:
-            plain = split_calibration(name)[0]  # a model is loaded once, whatever is done to its probabilities
-            for strategy in strategies:
-                one = guided(config, name, strategy, domain, cache, config.min_precision, made.get(plain))
-                made[plain] = one.judge
-                guidances.append(one)
-        labelled = [guidance.labelled() for guidance in guidances]
-        if not (count := sum(len(probes) for probes, _ in labelled)):
-            raise UserError(f"--app {config.app}: {domain.name} has no labelled questions, so nobody can audit here")
-        with progress("questions", count) as bar:
-            for guidance, questions in zip(guidances, labelled, strict=True):
-                one_found = guidance.measured(bar.advance, questions)
-                assert one_found is not None
-                heard = list(zip(one_found.probes, one_found.answers, strict=True))
-                found.append(Audited(guidance.config.judge, guidance.config.strategy, one_found.audit, heard))
+    cache = config.cache or home() / "audited.sqlite"
+    guidances: list[Guidance] = []
+    made: dict[str, Judge | None] = {}
+    for name in names:
+        plain = split_calibration(name)[0]  # a model is loaded once, whatever is done to its probabilities
+        for strategy in strategies:
+            one = guided(config, name, strategy, domain, cache, config.min_precision, made.get(plain))
+            made[plain] = one.judge
+            guidances.append(one)
+    labelled = [guidance.labelled() for guidance in guidances]
+    if config.questions is not None:
+        labelled = [(fewer_probes(probes, config.questions, deepcopy(rng)), rng) for probes, rng in labelled]
+    if not (count := sum(len(probes) for probes, _ in labelled)):
+        raise UserError(f"--app {config.app}: {domain.name} has no labelled questions, so nobody can audit here")
+    with progress("questions", count) as bar:
+        for guidance, questions in zip(guidances, labelled, strict=True):
+            one_found = guidance.measured(bar.advance, questions)
+            assert one_found is not None
+            heard = list(zip(one_found.probes, one_found.answers, strict=True))
+            found.append(Audited(guidance.config.judge, guidance.config.strategy, one_found.audit, heard))
     return found
 
 
