@@ -1,14 +1,19 @@
 """`lmgt judge ask|audit|distill`: what they print, write and refuse."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from lmgt_core.audit.audit import Probe, fewer_probes
 from lmgt_core.audit.commands import AskConfig, AuditConfig, DistillConfig, ask, audit, distill
 from lmgt_core.errors import UserError
+from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.prompt import Prompt
 from tests.lmgt_core.thermostat import Thermostat, Warm, task
 
 KEYS = {
@@ -172,3 +177,36 @@ class Unlabelled(Thermostat):
 def test_a_domain_without_labels_cannot_be_audited() -> None:
     with pytest.raises(UserError, match="no labelled questions"):
         audit(AUDIT, Unlabelled())
+
+
+def test_fewer_questions_keep_the_shares_of_the_labels(capsys) -> None:
+    full, small = (audit(replace(AUDIT, judges="oracle", questions=n), task())[0] for n in (None, 30))
+    assert full["n"] > small["n"] >= 27
+    probes = [Probe(Prompt("", str(i)), Verdict.GOOD if i % 4 else Verdict.BAD, "") for i in range(100)]
+    drawn = fewer_probes(probes, 40, np.random.default_rng(0))
+    assert Counter(p.label for p in drawn) == {Verdict.GOOD: 30, Verdict.BAD: 10}
+    assert drawn == fewer_probes(probes, 40, np.random.default_rng(0))
+    assert fewer_probes(probes, 1000, np.random.default_rng(0)) == probes
+    with pytest.raises(UserError, match="--questions 0"):
+        audit(replace(AUDIT, questions=0), task())
+
+
+def test_an_audit_goes_on_where_it_was_stopped(monkeypatch, kept) -> None:
+    asked: list[int] = []
+    judge = Warm.judge
+
+    def stopped(self, prompts):
+        asked.append(len(prompts))
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return judge(self, prompts)
+
+    monkeypatch.setattr(Warm, "judge", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        audit(replace(AUDIT, judges="warm"), task())
+    assert kept.exists()
+    answered = sum(asked[:2])
+    asked.clear()
+    monkeypatch.setattr(Warm, "judge", lambda self, prompts: asked.append(len(prompts)) or judge(self, prompts))
+    row = audit(replace(AUDIT, judges="warm"), task())[0]
+    assert answered > 0 and sum(asked) == row["n"] - answered
