@@ -69,8 +69,6 @@ class World:
         self, strategy: str = "zero-shot", prompts: Path | None = None, documents: Path | None = None
     ) -> PromptTemplate:
         """The template that judges are asked with; UserError for a folder or strategy that is not there."""
-        if prompts is not None and not prompts.is_dir():
-            raise UserError(f"--prompts {prompts}: no such folder")
         return load_strategy(prompts or PROMPTS / self.folder, strategy, documents)
 
     @cached_property

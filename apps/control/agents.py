@@ -25,6 +25,7 @@ from apps.control.vector import training_envs
 from apps.control.worlds import World
 from lmgt_core.guidance.shift_source import ShiftSource
 from lmgt_core.learners.replay import ShiftReplayBuffer
+from lmgt_core.learners.schedules import schedule
 
 CLASSES: Mapping[str, type[BaseAlgorithm]] = {
     "dqn": sb3.DQN,
@@ -80,7 +81,7 @@ def within_budget(algorithm: str, reference: Reference, steps: int) -> tuple[dic
     budget its learning rate has already fallen to 0. Off-policy learners explore for at most half of the budget: DQN's
     reference begins to learn after 1,000 steps, TD3's after 10,000.
     """
-    settings = {name: _schedule(value) for name, value in reference.settings.items()}
+    settings = {name: schedule(value) for name, value in reference.settings.items()}
     if algorithm in OFF_POLICY:
         settings["learning_starts"] = min(settings.get("learning_starts", LEARNING_STARTS), steps // 2)
         return settings, reference.n_envs
@@ -90,14 +91,6 @@ def within_budget(algorithm: str, reference: Reference, steps: int) -> tuple[dic
     if "batch_size" in settings:
         settings["batch_size"] = max(2, min(settings["batch_size"], n_envs * settings["n_steps"]))
     return settings, n_envs
-
-
-def _schedule(value: Any) -> Any:
-    """`lin_0.001` as a function of the share of training that is left; other values as they are."""
-    if isinstance(value, str) and value.startswith("lin_"):
-        start = float(value.removeprefix("lin_"))
-        return lambda left: left * start
-    return value
 
 
 def policy_of(learner: BaseAlgorithm) -> Policy:

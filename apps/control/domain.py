@@ -43,8 +43,6 @@ class ControlDomain:
 
     def template(self, strategy: str) -> PromptTemplate:
         """The strategy's template; retrieval reads the task's manual or the user's documents."""
-        if not self.prompts.is_dir():
-            raise UserError(f"--prompts {self.prompts}: no such folder")
         return load_strategy(self.prompts, strategy, self.documents)
 
     def probes(self, render: Render, rng: np.random.Generator) -> Sequence[Probe]:

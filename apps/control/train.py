@@ -52,7 +52,7 @@ def guidance(config: TrainConfig) -> Guidance:
 
 def about(config: TrainConfig) -> Mapping[str, Any]:
     """What runs are compared by, beside the judge."""
-    return {"env": config.env, "algorithm": config.algorithm, "control": "actions"}
+    return {"env": config.env, "algorithm": config.algorithm}
 
 
 def train_seed(config: TrainConfig, source: ShiftSource | None, seed: int, log: RunLog, tick: Tick) -> Metrics:

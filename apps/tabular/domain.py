@@ -49,8 +49,6 @@ class TabularDomain:
 
     def template(self, strategy: str) -> PromptTemplate:
         """The strategy's template; the app has zero-shot only."""
-        if not self.prompts.is_dir():
-            raise UserError(f"--prompts {self.prompts}: no such folder")
         return load_strategy(self.prompts, strategy, self.documents)
 
     def probes(self, render: Render, rng: np.random.Generator) -> Sequence[Probe]:

@@ -36,6 +36,8 @@ def load_strategy(
     unless another is given. UserError for an unknown strategy, a missing file, one that does not fit its strategy, and
     for retrieval without documents.
     """
+    if not folder.is_dir():
+        raise UserError(f"--prompts {folder}: no such folder")
     if strategy not in STRATEGIES and strategy not in (there := strategies_in(folder)):
         raise UserError(f"--strategy {strategy}: no such strategy; choose one of {', '.join(there)}")
     template = PromptTemplate.load(folder / f"{strategy}.txt", facts)

@@ -21,7 +21,7 @@ def run_rows(runs: Sequence[ReportRun], metrics: Sequence[str]) -> list[Row]:
             "rule": "–" if run.is_baseline else run.field("rule"),
             "reward": run.field("reward"),
             "algorithm": run.field("algorithm"),
-            "control": run.field("control"),
+            "actions": run.field("action_space") or run.field("control"),  # its name before 0.2
             "seeds": len(run.seeds),
             "steps": run.field("steps"),
             "status": run.status,

@@ -11,6 +11,7 @@ from apps.atari_vision.learners.policy import Policy, policy_of
 from apps.atari_vision.learners.settings import EPSILON
 from apps.atari_vision.worlds import World, environment
 from lmgt_core.guidance.shift_source import ShiftSource
+from lmgt_core.learners.schedules import schedule
 from lmgt_core.quick_import import import_stable_baselines3
 from lmgt_core.training.episodes import mean_episode
 
@@ -37,7 +38,7 @@ def make_learner(
     from apps.atari_vision.learners.vector import training_envs
     from lmgt_core.learners.replay import ShiftReplayBuffer
 
-    chosen = {name: _schedule(value) for name, value in settings.items()}
+    chosen = {name: schedule(value) for name, value in settings.items()}
     envs = training_envs(world, chosen.pop("n_envs"), source, limit, late)
     if algorithm == "dqn" and source is not None:
         chosen |= {"replay_buffer_class": ShiftReplayBuffer, "replay_buffer_kwargs": {"source": source}}
@@ -49,14 +50,6 @@ def make_learner(
     learner: BaseAlgorithm = kind("CnnPolicy" if world.game else "MlpPolicy", envs, seed=seed, device=device, **chosen)
     learner.set_logger(Logger(folder=None, output_formats=[]))
     return learner
-
-
-def _schedule(value: Any) -> Any:
-    """`lin_0.001` as a function of the share of training that is left; other values as they are."""
-    if isinstance(value, str):
-        start = float(value.removeprefix("lin_"))
-        return lambda left: left * start
-    return value
 
 
 def train(

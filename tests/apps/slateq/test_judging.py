@@ -10,7 +10,7 @@ import pytest
 
 from apps.slateq import audit as audit_command
 from apps.slateq.config import AuditConfig, WorldConfig
-from apps.slateq.describe import clicks, viewers
+from apps.slateq.describe import FACTS, clicks, viewers
 from apps.slateq.domain import PROMPTS, SlateDomain, make_domain
 from apps.slateq.minilm_topics import choose, make_minilm
 from apps.slateq.simulator.interest_evolution import topic_means
@@ -181,7 +181,7 @@ def test_every_world_has_a_template_for_every_strategy(env: Any, strategy: str) 
 
 def test_the_templates_are_those_that_results_were_measured_with() -> None:
     """A change of words changes judgments: renew the file by hand, and every number that rests on them."""
-    hashes = {f"{p.parent.name}/{p.stem}": PromptTemplate.load(p).hash for p in sorted(PROMPTS.glob("*/*.txt"))}
+    hashes = {f"{p.parent.name}/{p.stem}": PromptTemplate.load(p, FACTS).hash for p in sorted(PROMPTS.glob("*/*.txt"))}
     assert hashes == json.loads(HASHES.read_text())
 
 
