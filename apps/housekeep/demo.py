@@ -1,4 +1,7 @@
-"""`make demo`: a robot learns to tidy generated apartments with no judge, a small real judge, and an oracle."""
+"""`make demo`: a robot learns to tidy a generated home with no judge, a language model, and an oracle.
+
+The language model's judgments come along, recorded: asking it takes half an hour on two cores, and gives the same.
+"""
 
 import os
 from dataclasses import dataclass
@@ -7,7 +10,22 @@ from typing import Any
 
 from apps.housekeep.config import EvaluateConfig, TrainConfig, WatchConfig
 
-JUDGES = ("none", "minilm", "oracle")
+JUDGES = {  # name of the run -> judge
+    "none": "none",
+    "language-model": "recorded:qwen2.5-coder-1.5b",
+    "oracle": "oracle",
+}
+ABOUT = {
+    "none": "no judge: the robot is paid once, at the end, for what it put right",
+    "language-model": "Qwen2.5-Coder-1.5B is asked whether the object belongs there; no label was used to train it",
+    "oracle": "privileged: it reads where things belong, and shows what a perfect judge would be worth",
+}
+STRATEGY = "belongs"
+NEXT = (
+    "lmgt judge ask --app housekeep --env builtin --state 'toaster, counter, kitchen' --action place --judge minilm",
+    "lmgt models install qwen2.5-coder-1.5b    # the language model itself, to ask it anything",
+    "lmgt judge audit --app control --env Blackjack-v1 --judges minilm,oracle    # does a judge know cards?",
+)
 HOME = ("builtin:train_home_1",)
 TRAINING, EVALUATION = "0:80", "80:100"  # episodes of that home
 
@@ -32,13 +50,14 @@ def main(config: DemoConfig) -> dict[str, Any]:
     from lmgt_core.report.command import build_report
 
     runs = []
-    for judge in JUDGES:
-        run = config.out / judge
+    for name, judge in JUDGES.items():
+        run = config.out / name
         runs.append(run)
-        print(f"\n== training with judge: {judge}", flush=True)
+        print(f"\n== training: {name} ({ABOUT[name]})", flush=True)
         train.main(
             TrainConfig(
                 judge=judge,
+                strategy=STRATEGY,
                 episodes=HOME,
                 select=TRAINING,
                 evaluate_select=EVALUATION,
@@ -66,6 +85,7 @@ def main(config: DemoConfig) -> dict[str, Any]:
     video = config.out / "tidy.mp4"
     watch.main(WatchConfig(policy=str(config.out / "oracle"), episodes=HOME, episode=80, out=video))
     print(f"\n{report}  the comparison, with learning curves\n{video}  what the robot does", flush=True)
+    print("\nnext: " + "\n      ".join(NEXT), flush=True)
     return {"rows": rows, "report": str(report), "video": str(video)}
 
 
