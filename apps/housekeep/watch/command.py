@@ -17,7 +17,7 @@ from apps.housekeep.agent.features import Vocabulary
 from apps.housekeep.config import BUILTIN, EvaluateConfig, WatchConfig
 from apps.housekeep.domain import SEAMS, HousekeepDomain, fading_horizon
 from apps.housekeep.episodes.episode import Episode
-from apps.housekeep.episodes.load import load_many
+from apps.housekeep.episodes.load import load_entries
 from apps.housekeep.evaluate import Job, make_policy, run_settings
 from apps.housekeep.knowledge.judges import knowledge
 from apps.housekeep.knowledge.places import object_words, receptacle_words
@@ -99,10 +99,13 @@ def choose(config: WatchConfig, settings: dict[str, Any]) -> Episode:
     elif not paths:
         paths = tuple(settings.get("episodes", (BUILTIN,)))
         select = settings.get("evaluate_select") or settings.get("select")
-    episodes = load_many(paths, select)
-    if not 0 <= config.episode < len(episodes):
-        raise UserError(f"--episode {config.episode}: there are {len(episodes)} episodes, counted from 0")
-    return episodes[config.episode]
+    entries = load_entries(paths, select, config.strict)
+    if not 0 <= config.episode < len(entries):
+        raise UserError(f"--episode {config.episode}: there are {len(entries)} episodes, counted from 0")
+    entry = entries[config.episode]
+    if not isinstance(entry, Episode):
+        raise UserError(f"--episode {config.episode}: cannot be used: {entry.reason}")
+    return entry
 
 
 def audited_guidance(

@@ -102,7 +102,7 @@ def test_a_stage_is_built_of_walls_floor_and_ceiling_with_y_up(root: Path) -> No
     layout = SceneFiles(root)
     for part in ("wall", "floor_0"):
         put(folder / f"{part}_vm.obj", SQUARE.encode())
-    assert build_stages(layout, ["Small_0_int"]) == []  # no ceiling: half a room is none
+    assert list(build_stages(layout, ["Small_0_int"])) == []  # no ceiling: half a room is none
     box = "".join(f"v {x} {y} {z}\n" for x in (0, 1) for y in (0, 2) for z in (0, 3))
     faces = "f 1 2 4 3\nf 5 7 8 6\nf 1 5 6 2\nf 3 4 8 7\nf 1 3 7 5\nf 2 6 8 4\n"
     for part in ("wall", "floor_0", "ceiling"):
@@ -110,7 +110,7 @@ def test_a_stage_is_built_of_walls_floor_and_ceiling_with_y_up(root: Path) -> No
     (path,) = build_stages(layout, ["Small_0_int"])
     assert json.loads(path.with_name("Small_0_int.stage_config.json").read_text())["up"] == [0, 1, 0]
     assert boxes_of(path)[0].tolist() == [[0, 0, -2], [1, 3, 0]]
-    assert layout.stage("Small_0_int") == path and build_stages(layout, ["Small_0_int"]) == []
+    assert layout.stage("Small_0_int") == path and list(build_stages(layout, ["Small_0_int"])) == []
 
 
 def test_materials_give_colours_and_broken_files_one_line(tmp_path: Path) -> None:

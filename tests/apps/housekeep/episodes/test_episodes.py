@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apps.housekeep.episodes.episode import Episode
-from apps.housekeep.episodes.load import load_episodes, load_many, load_readable, object_split, select
+from apps.housekeep.episodes.halves import object_split
+from apps.housekeep.episodes.load import load_episodes, load_many, load_readable, select
 from lmgt_core.errors import UserError
 from tests.shared_data import HOUSEKEEP, needs_shared
 
@@ -59,9 +60,9 @@ def write(path: Path, *episodes: Any) -> Path:
 
 
 def refused(path: Path) -> str:
-    """The message that `load_episodes` gives; it must be one line that names the file."""
+    """The message that `load_episodes` gives under strict; it must be one line that names the file."""
     with pytest.raises(UserError) as caught:
-        load_episodes(path)
+        load_episodes(path, strict=True)
     message = str(caught.value)
     assert str(path) in message and "\n" not in message
     return message
@@ -239,7 +240,7 @@ def test_a_missing_file_and_an_unreadable_one_are_named(tmp_path: Path) -> None:
 
 
 def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apps.housekeep.episodes.load.MAX_BYTES", 2**20)
+    monkeypatch.setattr("apps.housekeep.episodes.raw_file.MAX_BYTES", 2**20)
     (tmp_path / "bomb.json.gz").write_bytes(gzip.compress(bytes(2**21)))
     assert "more than 1 MB" in refused(tmp_path / "bomb.json.gz")
 
@@ -356,7 +357,7 @@ def test_any_one_value_turned_to_junk_loads_or_is_a_user_error(tmp_path: Path, p
         holder[path[-1]] = change[0]
     file = write(tmp_path / "Home.json", raw_episode(1), raw)
     try:
-        episodes = load_episodes(file)
+        episodes = load_episodes(file, strict=True)
     except UserError as error:
         assert str(file) in str(error) and "\n" not in str(error) and "(position 1)" in str(error)
     else:
