@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from apps.housekeep.episodes.episode import Episode
-from apps.housekeep.episodes.read_file import LeftOut, ReadFile, read_file
+from apps.housekeep.episodes.read_file import LeftOut, read_file
 from lmgt_core.errors import UserError
 
 BUILTIN = "builtin"

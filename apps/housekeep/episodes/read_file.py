@@ -1,6 +1,6 @@
 """An episode file as a list of entries: usable episodes, and what is left out and why.
 
-What can be read is read. One damaged episode in a file of a thousand costs that episode, and the file's summary says so.
+What can be read is read: one damaged episode in a file of a thousand costs that episode, and the summary says so.
 """
 
 from collections import Counter
@@ -67,7 +67,7 @@ class _Reader:
             if self.strict:
                 raise UserError(f"{self.path}: {reason}") from None
             return LeftOut(reason)
-        self.repaired.update(repairs.made)
+        self.repaired.update(list(repairs.made))
         return episode
 
     def _episode(self, raw: Any, position: int, repairs: Repairs) -> Episode:

@@ -22,7 +22,7 @@ def read_rotations(raw: Mapping[str, Any], name: str, count: int, repairs: Repai
         return np.tile(NONE, (count, 1))
     try:
         rotations = as_numbers(rows, name, (count, 4))
-        if (np.abs(np.linalg.norm(rotations, axis=1) - 1) <= OFF_UNIT).all():
+        if np.abs(rotations).max() < 2 and (np.abs(np.linalg.norm(rotations, axis=1) - 1) <= OFF_UNIT).all():
             return rotations
     except FieldError:
         pass

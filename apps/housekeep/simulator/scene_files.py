@@ -4,7 +4,7 @@
     ROOT/data/scene_datasets/igibson/assets_assemble/<Scene>/<key>/   furniture: <key>.object_config.json, model.obj
     ROOT/data/{google_object_dataset,amazon-berkeley,objects,...}     objects, as the episodes' objs_files name them
     ROOT/data/scene_datasets/igibson/scenes/<Scene>_approx.navmesh    navigation meshes; <Scene> as in the episodes
-    ROOT/navmesh/<Scene>_<receptacles>_approx.navmesh                 the same, where there is one for a set of furniture
+    ROOT/navmesh/<Scene>_<receptacles>_approx.navmesh                 the same, one for a set of furniture
     ROOT/cos_eor/scripts/dump/scale_rots_all.npy                      scales of objects
 
 Nothing here imports a simulator: `lmgt housekeep data` and both worlds ask the same questions.

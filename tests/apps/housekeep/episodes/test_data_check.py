@@ -2,18 +2,20 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from apps.housekeep.config import DataConfig
-from apps.housekeep.episodes.data_check import build_stages, main, missing_objects, state_of
+from apps.housekeep.episodes.data_check import EPISODES, build_stages, main, missing_objects, state_of
 from apps.housekeep.episodes.episode import Episode, Item
 from apps.housekeep.simulator.glb import boxes, glb
 from apps.housekeep.simulator.habitat_files import HabitatFiles
 from apps.housekeep.simulator.scene_files import IGIBSON, SceneFiles
 from apps.housekeep.simulator.wavefront import read_obj
 from lmgt_core.errors import UserError
+from tests.apps.housekeep.episodes.raw import raw_episode, write
 from tests.apps.housekeep.habitat_double import boxes_of
 from tests.apps.housekeep.small_home import BOOK, MUG, TABLE, home
 
@@ -137,3 +139,57 @@ def test_the_command_prints_what_to_download(root: Path, capsys: pytest.CaptureF
 def test_a_root_without_data_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"--root .* there is no folder"):
         main(DataConfig(tmp_path / "nowhere"))
+
+
+def test_the_scenes_own_navigation_mesh_is_found_and_named(root: Path) -> None:
+    scene = DataConfig(root, episodes=(str(put_episodes(root, "a.json", raw_episode())),))
+    assert main(scene)["scenes"][0]["navmesh"] == "computed when loaded"
+    put(root / IGIBSON / "scenes/Home_0_int_approx.navmesh", b"mesh")
+    assert main(scene)["scenes"][0]["navmesh"] == "Home_0_int_approx.navmesh"
+    put(root / "navmesh/Home_0_int_3_approx.navmesh", b"of this furniture")
+    assert main(scene)["scenes"][0]["navmesh"] == "Home_0_int_3_approx.navmesh"
+
+
+def put_episodes(root: Path, name: str, *raws: Any) -> Path:
+    path = root / EPISODES / "val" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write(path, *raws)
+
+
+def test_the_table_comes_whatever_the_files_hold(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    useless = raw_episode(8) | {"recs_pos": None}
+    put_episodes(root, "a.json.gz", raw_episode(7), useless, raw_episode(9) | {"objs_files": None})
+    put_episodes(root, "b.json.gz", useless)
+    put_episodes(root, "c.json.gz").write_bytes(b"<html>")
+    (root / "cos_eor/scripts/dump").mkdir(parents=True)
+    put(root / "cos_eor/scripts/dump/scale_rots_all.npy", b"no table")
+    rows = main(DataConfig(root))["scenes"]
+    out, err = capsys.readouterr()
+    assert [(row["scene"], row["episodes"]) for row in rows] == [("Home_0_int", 2)]
+    assert "3D data of 2 episodes" in out and "scale_rots_all.npy: is not read" in out
+    left_out, nothing, page = err.splitlines()
+    assert "a.json.gz: of 3 episodes 1 left out (the first: episode 8 (position 1): recs_pos" in left_out
+    assert "objs_files: no models" in left_out and "b.json.gz: holds no usable episode" in nothing
+    assert "c.json.gz: is not a sound gzip file" in page
+    with pytest.raises(UserError, match=r"a\.json\.gz: episode 8 \(position 1\): recs_pos"):
+        main(DataConfig(root, strict=True))
+
+
+def test_a_root_without_any_usable_episode_is_told_after_the_table(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_episodes(root, "a.json.gz", raw_episode() | {"recs_pos": None})
+    with pytest.raises(UserError, match="none of the episode files holds a usable episode"):
+        main(DataConfig(root))
+    assert "3D data of 0 episodes: no rows" in capsys.readouterr().out
+
+
+def test_a_stage_whose_meshes_are_broken_is_named_and_the_others_are_built(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for scene, content in (("Broken_0_int", "v 0 0\n"), ("Home_0_int", SQUARE)):
+        for part in ("wall", "floor_0", "ceiling"):
+            put(root / IGIBSON / f"scenes/{scene}/shape/visual/{part}_vm.obj", content.encode())
+    (path,) = build_stages(SceneFiles(root), ["Broken_0_int", "Home_0_int"])
+    assert path.name == "Home_0_int.glb" and not SceneFiles(root).built_stage("Broken_0_int").exists()
+    assert "Broken_0_int: no stage could be built" in capsys.readouterr().err
