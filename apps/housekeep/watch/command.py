@@ -5,7 +5,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Protocol
@@ -64,16 +64,16 @@ def main(config: WatchConfig) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         guidance = audited_guidance(config, settings, name, episode, Path(scratch))
         shifter = shifter_of(guidance, config.seed, settings)
-        task = Task(make_simulator(config, (config.size, config.size)), settings.get("reward", "sparse"))
-        task.reset(episode)
-        screen = Screen(ENLARGED * config.size, title(config, settings, episode), label(guidance, name))
-        with atomic_video(config.out) as writer, progress("steps", task.max_steps) as bar:
-            recorder = Recorder(task, screen, shifter, writer, bar.advance, captioner)
-            recorder.play(policy)
+        with closing(make_simulator(config, (config.size, config.size))) as simulator:
+            task = Task(simulator, settings.get("reward", "sparse"))
+            task.reset(episode)
+            screen = Screen(ENLARGED * config.size, title(config, settings, episode), label(guidance, name))
+            with atomic_video(config.out) as writer, progress("steps", task.max_steps) as bar:
+                recorder = Recorder(task, screen, shifter, writer, bar.advance, captioner)
+                recorder.play(policy)
+            metrics = episode_metrics(task)  # before the simulator is closed: it is asked for shortest paths
         if shifter is not None:
             shifter.close()
-        task.simulator.close()
-    metrics = episode_metrics(task)
     success = metrics["object_success"]
     said = "undefined" if success is None else f"{success:.2f}"
     print(f"{config.out}: {task.steps} steps, {recorder.pictures} pictures, object success {said}", flush=True)
