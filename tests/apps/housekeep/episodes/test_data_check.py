@@ -121,7 +121,13 @@ def test_materials_give_colours_and_broken_files_one_line(tmp_path: Path) -> Non
     (mesh,) = read_obj(tmp_path / "a.obj")
     assert mesh.colour == (0.2, 0.4, 0.6)
     assert mesh.triangles.tolist() == [[0, 1, 2], [0, 2, 3]] and mesh.flat[1][0].tolist() == [0, 0, 1]
-    for content in ("v 0 0\nf 1 2 3\n", "v 0 0 0\nf 1 2 9\n", "v a b c\n", "version https://git-lfs\n"):
+    for content in (
+        "v 0 0\nf 1 2 3\n",
+        "v 0 0 0\nf 1 2 9\n",
+        "v a b c\n",
+        "v nan 0 0\nf 1 1 1\n",
+        "version https://git-lfs\n",
+    ):
         put(tmp_path / "b.obj", content.encode())
         with pytest.raises(UserError, match=r"b\.obj"):
             read_obj(tmp_path / "b.obj")
