@@ -121,8 +121,8 @@ class HabitatScene:
             if k not in self._furniture:
                 thing = self._add(told, 1 + k)
                 kinds = habitat_sim.physics.MotionType
-                # Only STATIC things count for a navigation mesh, and what is flat on a wall or the floor is no obstacle:
-                # a mirror that hangs where a doorway is inferred would close a room. Last: STATIC things stay put.
+                # Only STATIC things count for a navigation mesh. What is flat on a wall or the floor is no obstacle: a
+                # mirror that hangs where a doorway is inferred would close a room. Last: STATIC things stay put.
                 thing.motion_type = kinds.STATIC if told["obstacle"] else kinds.KINEMATIC
                 self._furniture[k] = (told, thing)
 
