@@ -117,6 +117,16 @@ def table_of(speeds: Iterable[Speed], size: int) -> Table:
 
 
 def main() -> None:
+    """Prints the table; ends with one line and code 2 where something cannot be used, as OpenGL without display."""
+    try:
+        measure_all()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def measure_all() -> None:
+    """Reads the flags, measures, and prints the table."""
     builtin = sorted(BUILTIN_FOLDER.glob("*.json.gz"))
     parser = argparse.ArgumentParser(description="Speed of the Housekeep world.")
     parser.add_argument("--episodes", nargs="+", type=Path, default=builtin, help="episode files (default: built-in)")
@@ -131,15 +141,11 @@ def main() -> None:
     arguments = parser.parse_args()
     names = arguments.simulator.split(",")
     world = SimulatorConfig(habitat_python=arguments.habitat_python, root=arguments.root)
-    try:
-        if unknown := [name for name in names if name not in SIMULATORS]:
-            raise UserError(f"--simulator {unknown[0]}: choose of {', '.join(SIMULATORS)}")
-        if "habitat" in names:
-            check_simulator(replace(world, simulator="habitat"))
-        groups = apartments(load_many(arguments.episodes))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    if unknown := [name for name in names if name not in SIMULATORS]:
+        raise UserError(f"--simulator {unknown[0]}: choose of {', '.join(SIMULATORS)}")
+    if "habitat" in names:
+        check_simulator(replace(world, simulator="habitat"))
+    groups = apartments(load_many(arguments.episodes))
     jobs = [(name, group) for group in groups for name in names]
     speeds = [
         measure(name, group, arguments.size, arguments.seconds, arguments.wall, world)

@@ -27,6 +27,15 @@ class LabelsConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StrictConfig:
+    """How episode files are read."""
+
+    strict: bool = False
+    """Refuse a file for the first episode that is not written as it should be (default: leave out what cannot be used,
+    read the rest, and say so)."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SimulatorConfig:
     """Which world the robot acts in."""
 
@@ -40,7 +49,7 @@ class SimulatorConfig:
 
 
 @dataclass(frozen=True)
-class TrainConfig(TrainingConfig, LabelsConfig, SimulatorConfig):
+class TrainConfig(TrainingConfig, LabelsConfig, SimulatorConfig, StrictConfig):
     """Train an agent to tidy, with a judge shifting its reward."""
 
     env: Suppress[str] = ""  # --env is another name of --episodes here, since a training may take several files
@@ -56,7 +65,7 @@ class TrainConfig(TrainingConfig, LabelsConfig, SimulatorConfig):
     episodes: EpisodeFiles = (BUILTIN,)
     """Episode files (<Scene>.json.gz of the benchmark, or your own), folders of them, or `builtin`."""
     select: str | None = None
-    """Positions to take of each file, like 0:800 (default: all)."""
+    """Positions to take of each file, like 0:800 (default: all); an episode that is left out keeps its position."""
     evaluate_episodes: tuple[str, ...] = ()
     """Episodes for the learning curve (default: the training files)."""
     evaluate_select: str | None = None
@@ -80,7 +89,7 @@ class TrainConfig(TrainingConfig, LabelsConfig, SimulatorConfig):
 
 
 @dataclass(frozen=True)
-class EvaluateConfig(SimulatorConfig):
+class EvaluateConfig(SimulatorConfig, StrictConfig):
     """Evaluate policies: runs, and always `nothing` and `random` beside them; no shift."""
 
     policies: Positional[tuple[str, ...]]
@@ -110,7 +119,7 @@ class AuditConfig(LabelsConfig):
 
 
 @dataclass(frozen=True)
-class WatchConfig(SimulatorConfig):
+class WatchConfig(SimulatorConfig, StrictConfig):
     """Record a video of a policy."""
 
     policy: Positional[str]
@@ -132,7 +141,7 @@ class WatchConfig(SimulatorConfig):
 
 
 @dataclass(frozen=True)
-class CompareConfig(LabelsConfig, SimulatorConfig):
+class CompareConfig(LabelsConfig, SimulatorConfig, StrictConfig):
     """Should a judge read a caption of the robot's view, or see the view? Every arm answers the same questions."""
 
     episodes: EpisodeFiles = (BUILTIN,)
@@ -178,7 +187,7 @@ class GenerateConfig:
 
 
 @dataclass(frozen=True)
-class DataConfig:
+class DataConfig(StrictConfig):
     """Check a folder with the benchmark's 3D data, for --root: what is there, what is missing, how to get it."""
 
     root: Path

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from apps.housekeep.config import RENAMED, EvaluateConfig
 from apps.housekeep.domain import SEAMS, fading_horizon
 from apps.housekeep.episodes.episode import Episode
-from apps.housekeep.episodes.load import load_many, object_split
+from apps.housekeep.episodes.halves import object_split
+from apps.housekeep.episodes.load import load_many
 from apps.housekeep.metrics import METRICS
 from apps.housekeep.simulator.factory import check_scenes, check_simulator, make_simulator
 from lmgt_core.errors import UserError
@@ -42,7 +43,7 @@ def main(config: EvaluateConfig) -> list[dict[str, Any]]:
     """Evaluates and returns the rows {policy, metric, mean, iqm, ci95, n, seeds}; metric/seen and metric/unseen are
     over the episodes of the benchmark's seen and unseen objects (first and second half of a file's episode ids)."""
     check_simulator(config)
-    episodes = load_many(config.episodes, config.select)
+    episodes = load_many(config.episodes, config.select, config.strict)
     check_scenes(config, episodes)
     jobs = [
         Job(policy, seed, config)
@@ -97,7 +98,7 @@ def evaluate_job(job: Job, tick: Callable[[int], None]) -> Results:
     from apps.housekeep.task import Task
 
     torch.set_num_threads(1)
-    episodes = load_many(job.config.episodes, job.config.select)
+    episodes = load_many(job.config.episodes, job.config.select, job.config.strict)
     votes = load_votes(job.config.votes) if job.config.votes is not None else None
     policy = make_policy(job, episodes)
     simulator = make_simulator(job.config)

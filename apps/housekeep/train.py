@@ -44,8 +44,8 @@ def check(config: TrainConfig) -> None:
 @lru_cache(maxsize=1)
 def load(config: TrainConfig) -> tuple[list[Episode], list[Episode]]:
     """The training episodes, and those of the learning curve, which the seeds of a process share."""
-    training = load_many(config.episodes, config.select)
-    pool = load_many(config.evaluate_episodes or config.episodes, config.evaluate_select)
+    training = load_many(config.episodes, config.select, config.strict)
+    pool = load_many(config.evaluate_episodes or config.episodes, config.evaluate_select, config.strict)
     spread = np.unique(np.linspace(0, len(pool) - 1, config.evaluate_count).round().astype(int))
     return training, [pool[i] for i in spread]
 

@@ -38,7 +38,8 @@ def main(config: CompareConfig) -> list[Row]:
     """Asks every arm, prints one row each, writes rows.json and report.html, and returns the rows."""
     captions, direct = (_names(names) for names in (config.caption, config.direct))
     check(config, captions, direct)
-    asked, taught = load_many(config.episodes, config.select), load_many(config.episodes, config.train_select)
+    selections = (config.select, config.train_select)
+    asked, taught = (load_many(config.episodes, which, config.strict) for which in selections)
     check_episodes(config, asked, taught)
     arms = Arms(config, asked, taught, direct)
     shown = shown_of(arms.views)

@@ -1,6 +1,7 @@
 """`lmgt housekeep data`: what of the benchmark's 3D data is there, what is not, and for which episodes it matters."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 
 from apps.housekeep.config import DataConfig
 from apps.housekeep.episodes.episode import Episode
-from apps.housekeep.episodes.load import load_many
+from apps.housekeep.episodes.load import load_many, load_readable
 from apps.housekeep.simulator.glb import Mesh, glb
 from apps.housekeep.simulator.habitat_files import stage_config
 from apps.housekeep.simulator.scene_files import SceneFiles
@@ -47,12 +48,13 @@ class SceneState:
 
 
 def main(config: DataConfig) -> dict[str, Any]:
-    """Prints the state of --root and how to mend it; with --build, builds the stages that can be built."""
-    layout = SceneFiles(config.root.absolute())
-    episodes = load_many(config.episodes or found_episodes(layout.root))
-    built = build_stages(layout, sorted({e.scene for e in episodes})) if config.build else []
-    for path in built:
-        print(f"built {path}", flush=True)
+    """Prints the state of --root and how to mend it; with --build, builds the stages that can be built.
+
+    Files, episodes and meshes that cannot be used are named, and the table is printed all the same.
+    """
+    layout = SceneFiles(config.root.absolute(), scaled=False)
+    episodes = read_episodes(config, layout.root)
+    built = list(build_stages(layout, sorted({e.scene for e in episodes}))) if config.build else []
     states = [state_of(layout, scene, here) for scene, here in by_scene(episodes).items()]
     rows = [asdict(state) for state in states]
     print_table(rows, title=f"{config.root}: 3D data of {len(episodes)} episodes")
@@ -60,15 +62,28 @@ def main(config: DataConfig) -> dict[str, Any]:
     report(layout, states, missing)
     if config.json is not None:
         write_rows(config.json, rows)
+    if not episodes:
+        raise UserError(f"--root {config.root}: none of the episode files holds a usable episode; see the lines above")
     return {"scenes": rows, "missing": missing, "built": [str(path) for path in built]}
 
 
 def found_episodes(root: Path) -> list[str]:
-    """The benchmark's episode files under the root."""
+    """The benchmark's episode files under the root; UserError for none."""
     found = sorted((root / EPISODES).glob("*/*.json.gz"))
     if not found:
         raise UserError(f"{root / EPISODES}: holds no */*.json.gz; download the episodes or name some with --episodes")
     return [str(path) for path in found]
+
+
+def read_episodes(config: DataConfig, root: Path) -> list[Episode]:
+    """The usable episodes of the files that can be read, after a line about each file that is not as it should be."""
+    files = config.episodes or found_episodes(root)
+    if config.strict:
+        return load_many(files, strict=True)
+    episodes, problems = load_readable(files)
+    for problem in problems:
+        print(problem, file=sys.stderr, flush=True)
+    return episodes
 
 
 def by_scene(episodes: Sequence[Episode]) -> dict[str, list[Episode]]:
@@ -96,10 +111,18 @@ def state_of(layout: SceneFiles, scene: str, episodes: Sequence[Episode]) -> Sce
         len(episodes),
         stage,
         f"{len(furnished)}/{len(receptacles)}",
-        "there" if layout.navmesh(episodes[0]) else "computed when loaded",
+        navmeshes(layout, episodes),
         f"{len(modelled)}/{len(items)}",
         len(whole) if stage in ("there", "built") else 0,
     )
+
+
+def navmeshes(layout: SceneFiles, episodes: Sequence[Episode]) -> str:
+    """The names of the navigation meshes that the episodes' furniture has, and what becomes of furniture without."""
+    furnished = {len(e.receptacles): e for e in episodes}  # a mesh is chosen by the number of receptacles
+    found = {layout.navmesh(furnished[count]) for count in sorted(furnished)}
+    names = sorted("computed when loaded" if path is None else path.name for path in found)
+    return ", ".join(names)
 
 
 def stage_state(layout: SceneFiles, scene: str) -> str:
@@ -114,7 +137,7 @@ def missing_objects(layout: SceneFiles, episodes: Sequence[Episode]) -> dict[str
     """Source -> how many of its models are missing, and how many episodes name one of them."""
     absent: dict[str, bool] = {}
     for item in {i.file: i for e in episodes for i in e.items}.values():
-        absent[item.file] = layout.item(item) is None
+        absent[item.file] = item.file != "" and layout.item(item) is None
     found = {}
     for source in dict.fromkeys([*SOURCES, *(_source(file) for file in absent)]):
         models = {file for file, gone in absent.items() if gone and _source(file) == source}
@@ -136,8 +159,11 @@ def report(layout: SceneFiles, states: Sequence[SceneState], missing: dict[str, 
     if poor := [s.scene for s in states if s.stage not in ("there", "built") or not s.furniture.startswith(_all(s))]:
         print(f"stage or furniture incomplete: {', '.join(poor)}; a missing stage is {GENERATED}, furniture is boxes")
         print(f"    {SCENES_SOURCE}")
-    if not layout.scales:
-        print("cos_eor/scripts/dump/scale_rots_all.npy: missing; models without a scale of their own keep scale 1")
+    try:
+        if not SceneFiles(layout.root).scales:
+            print("cos_eor/scripts/dump/scale_rots_all.npy: missing; models without a scale of their own keep scale 1")
+    except UserError as error:
+        print(error)
 
 
 def _all(state: SceneState) -> str:
@@ -145,18 +171,25 @@ def _all(state: SceneState) -> str:
     return f"{total}/{total}"
 
 
-def build_stages(layout: SceneFiles, scenes: Sequence[str]) -> list[Path]:
-    """Stages built of iGibson's walls, floors and ceilings, where there is no stage yet."""
-    built = []
+def build_stages(layout: SceneFiles, scenes: Sequence[str]) -> Iterator[Path]:
+    """Builds stages of iGibson's walls, floors and ceilings where there is none yet, says so, and yields them.
+
+    A scene whose meshes cannot be read, or whose stage cannot be written, is named and goes without.
+    """
     for scene in scenes:
         meshes = layout.shell_meshes(scene)
-        if layout.stage(scene) is None and meshes:
-            path = layout.built_stage(scene)
+        if layout.stage(scene) is not None or not meshes:
+            continue
+        path = layout.built_stage(scene)
+        try:
             content = glb([y_up(mesh) for source in meshes for mesh in read_obj(source)])
             write_atomic(path.with_name(f"{scene}.stage_config.json"), stage_config(path.name))
             write_atomic(path, content)  # last: without its configuration a stage is tipped over
-            built.append(path)
-    return built
+        except UserError as error:
+            print(f"{scene}: no stage could be built: {error}", file=sys.stderr, flush=True)
+            continue
+        print(f"built {path}", flush=True)
+        yield path
 
 
 def y_up(mesh: Mesh) -> Mesh:

@@ -1,91 +1,94 @@
 """One episode's JSON object, checked field by field, as an `Episode`.
 
 The input is a user's download: every number, shape, name and size is checked here, so that nothing behind this file
-needs to. What the project does not read (`misplaced_count`, the packers' strips, ...) is ignored.
+needs to. Where a home can be furnished without what is missing or wrong (rotations, paths of models, one of two names
+of a thing), a substitute is read and noted in `Repairs`; places and matrices have none. What the project does not
+read (`misplaced_count`, the packers' strips, ...) is ignored.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apps.housekeep.episodes.episode import Episode, Item, Receptacle
+from apps.housekeep.episodes.names import object_files, object_names, read_id, read_scene, receptacle_names
+from apps.housekeep.episodes.repairs import Repairs
+from apps.housekeep.episodes.rotations import read_rotation, read_rotations
+from apps.housekeep.episodes.values import FieldError, as_numbers, as_whole, described, read
 
-MAX_RECEPTACLES = 1000  # the benchmark's scenes have 28 to 89
-MAX_OBJECTS = 200  # its episodes 7 to 10
-MAX_NAME = 300  # characters
 MAX_COORDINATE = 1000.0  # metres from the origin
 MAX_EXTENT = 100.0  # metres across the apartment; walk grids grow with its square
-NO_ROOM = "None"
-
-
-class FieldError(ValueError):
-    """A field of an episode that cannot be used: its name, and what is wrong with it."""
-
-    def __init__(self, name: str, wrong: str) -> None:
-        super().__init__(f"{name}: {wrong}")
+FURNITURE = ("recs_keys", "recs_cats", "recs_pos", "recs_rot", "nav_recs_pos")
 
 
 @dataclass
 class FurnitureCache:
     """The receptacles read so far, so that episodes set in the same furniture share one tuple."""
 
-    known: list[tuple[tuple[Any, ...], tuple[Receptacle, ...]]] = field(default_factory=list)
+    known: list[tuple[tuple[Any, ...], tuple[Receptacle, ...], tuple[str, ...]]] = field(default_factory=list)
 
-    def get(self, raw: tuple[Any, ...]) -> tuple[Receptacle, ...] | None:
-        """The receptacles that were read from equal JSON; None when there are none yet."""
-        return next((receptacles for seen, receptacles in reversed(self.known) if seen == raw), None)
+    def get(self, raw: tuple[Any, ...]) -> tuple[tuple[Receptacle, ...], tuple[str, ...]] | None:
+        """(the receptacles that were read from equal JSON, the repairs that it took); None when there are none yet."""
+        return next(((receptacles, made) for seen, receptacles, made in reversed(self.known) if seen == raw), None)
 
-    def add(self, raw: tuple[Any, ...], receptacles: tuple[Receptacle, ...]) -> None:
+    def add(self, raw: tuple[Any, ...], receptacles: tuple[Receptacle, ...], made: tuple[str, ...]) -> None:
         """Keeps `receptacles`, and forgets the oldest: a scene has a handful of sets, and looking costs time."""
-        self.known = [*self.known[-7:], (raw, receptacles)]
+        self.known = [*self.known[-7:], (raw, receptacles, made)]
 
 
-def parse_episode(raw: Mapping[str, Any], source: str, cache: FurnitureCache) -> Episode:
-    """The episode that `raw` says; FieldError for the first field that is missing or wrong."""
-    receptacles = _receptacles(raw, cache)
-    items = _items(raw)
+def parse_episode(raw: Mapping[str, Any], source: str, cache: FurnitureCache, free: int, repairs: Repairs) -> Episode:
+    """The episode that `raw` says; FieldError for the first field that it cannot be without and that is wrong.
+
+    `free` is an episode number for an episode without one.
+    """
+    receptacles = _receptacles(raw, cache, repairs)
+    items = _items(raw, repairs)
     shape = (len(receptacles), len(items))
     return Episode(
-        episode_id=_whole(raw, "episode_id"),
-        scene=PurePosixPath(_text(_get(raw, "scene_id"), "scene_id")).stem,
+        episode_id=read_id(raw, free, repairs),
+        scene=read_scene(raw, source, repairs),
         source=source,
-        start_position=_point(raw, "start_position"),
-        start_rotation=_rotation(raw, "start_rotation"),
+        start_position=_three(_coordinates({"start_position": [read(raw, "start_position")]}, "start_position", 1)[0]),
+        start_rotation=_four(read_rotation(raw, "start_rotation", repairs)),
         receptacles=receptacles,
         items=items,
         start=_start_matrix(raw, shape, items),
         end=_matrix(raw, "end_matrix", shape),
-        oracle_steps=None if raw.get("oracle_steps_solve") is None else _whole(raw, "oracle_steps_solve"),
+        oracle_steps=_oracle_steps(raw, repairs),
     )
 
 
-def _receptacles(raw: Mapping[str, Any], cache: FurnitureCache) -> tuple[Receptacle, ...]:
-    keys = _names(raw, "recs_keys", MAX_RECEPTACLES)
-    packers = _packers(raw, keys)
-    footprints = [(packer.get("bottom_left"), packer.get("size")) for packer in packers]
-    names = ("recs_cats", "recs_pos", "recs_rot", "nav_recs_pos")
-    same = (keys, *(_get(raw, name) for name in names), footprints)
-    receptacles = cache.get(same)
-    if receptacles is None:
-        receptacles = _read_receptacles(raw, keys, _footprints(keys, footprints))
-        cache.add(same, receptacles)
+def _receptacles(raw: Mapping[str, Any], cache: FurnitureCache, repairs: Repairs) -> tuple[Receptacle, ...]:
+    own = Repairs(repairs.strict)
+    keys, categories, rooms = receptacle_names(raw, own)
+    footprints = [(packer.get("bottom_left"), packer.get("size")) for packer in _packers(raw, keys, own)]
+    same = (*(raw.get(name) for name in FURNITURE), footprints)
+    known = cache.get(same)
+    if known is None:
+        read_now = _read_receptacles(raw, keys, categories, rooms, _footprints(keys, footprints), own)
+        known = (read_now, tuple(own.made))
+        cache.add(same, *known)
+    receptacles, made = known
+    repairs.repeat([*own.made, *made])
     return receptacles
 
 
 def _read_receptacles(
-    raw: Mapping[str, Any], keys: Sequence[str], footprints: NDArray[np.float64]
+    raw: Mapping[str, Any],
+    keys: Sequence[str],
+    categories: Sequence[str],
+    rooms: Sequence[str],
+    footprints: NDArray[np.float64],
+    repairs: Repairs,
 ) -> tuple[Receptacle, ...]:
     count = len(keys)
-    categories = _texts(raw, "recs_cats", count)
     positions = _coordinates(raw, "recs_pos", count)
     standing = _coordinates(raw, "nav_recs_pos", count)
     _check_extent(positions, standing, footprints)
-    rotations = _rotations(raw, "recs_rot", count)
-    rooms = [_room(key) for key in keys]
+    rotations = read_rotations(raw, "recs_rot", count, repairs)
     return tuple(
         Receptacle(
             key=keys[k],
@@ -110,24 +113,18 @@ def _four(row: NDArray[np.float64]) -> tuple[float, float, float, float]:
     return a, b, c, d
 
 
-def _room(key: str) -> str:
-    room, dash, rest = key.partition("-")
-    if not dash or not room or not rest:
-        raise FieldError("recs_keys", f"{key!r} does not read ROOM-RECEPTACLE, like kitchen_0-counter_64_0.urdf")
-    return "" if room == NO_ROOM else room
-
-
-def _packers(raw: Mapping[str, Any], keys: Sequence[str]) -> list[Mapping[str, Any]]:
+def _packers(raw: Mapping[str, Any], keys: Sequence[str], repairs: Repairs) -> list[Mapping[str, Any]]:
     """The packer of every receptacle, in the order of `keys`."""
-    packers = _get(raw, "recs_packers")
+    name = "recs_packers"
+    packers = read(raw, name)
     if not isinstance(packers, dict):
-        raise FieldError("recs_packers", f"is {_kind(packers)}, not an object")
-    unknown = packers.keys() - set(keys)
-    if unknown:
-        raise FieldError("recs_packers", f"has {min(unknown)!r}, a receptacle that recs_keys does not know")
+        raise FieldError(name, f"is {described(packers)}, not an object")
+    if unknown := packers.keys() - set(keys):
+        wrong = f"has {min(unknown)!r}, a receptacle that recs_keys does not know"
+        repairs.make(name, wrong, "without a receptacle that recs_keys does not know")
     for key in keys:
         if not isinstance(packers.get(key), dict):
-            raise FieldError("recs_packers", f"has no entry (an object) for the receptacle {key!r}")
+            raise FieldError(name, f"has no entry (an object) for the receptacle {key!r}")
     return [packers[key] for key in keys]
 
 
@@ -135,8 +132,8 @@ def _footprints(keys: Sequence[str], footprints: Sequence[tuple[Any, Any]]) -> N
     """[receptacle, 4] x_min, z_min, dx, dz in metres."""
     out = np.empty((len(keys), 4))
     for row, key, (corner, size) in zip(out, keys, footprints, strict=True):
-        row[:2] = _numbers(corner, f"recs_packers[{key!r}].bottom_left", (2,))
-        row[2:] = _numbers(size, f"recs_packers[{key!r}].size", (2,))
+        row[:2] = as_numbers(corner, f"recs_packers[{key!r}].bottom_left", (2,))
+        row[2:] = as_numbers(size, f"recs_packers[{key!r}].size", (2,))
         if (row[2:] < 0).any():
             raise FieldError(f"recs_packers[{key!r}].size", f"is negative: {size}")
     return out
@@ -153,12 +150,11 @@ def _check_extent(
         raise FieldError("recs_pos, nav_recs_pos or recs_packers", wrong)
 
 
-def _items(raw: Mapping[str, Any]) -> tuple[Item, ...]:
-    keys = _names(raw, "objs_keys", MAX_OBJECTS)
-    categories = _texts(raw, "objs_cats", len(keys))
-    files = _texts(raw, "objs_files", len(keys))
+def _items(raw: Mapping[str, Any], repairs: Repairs) -> tuple[Item, ...]:
+    keys, categories = object_names(raw, repairs)
+    files = object_files(raw, len(keys), repairs)
     positions = _coordinates(raw, "objs_pos", len(keys))
-    rotations = _rotations(raw, "objs_rot", len(keys))
+    rotations = read_rotations(raw, "objs_rot", len(keys), repairs)
     return tuple(
         Item(keys[n], categories[n], _three(positions[n]), _four(rotations[n]), files[n]) for n in range(len(keys))
     )
@@ -174,7 +170,7 @@ def _start_matrix(raw: Mapping[str, Any], shape: tuple[int, int], items: Sequenc
 
 def _matrix(raw: Mapping[str, Any], name: str, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """[receptacle, object] where the matrix is 1."""
-    values = _numbers(_get(raw, name), name, shape, " (receptacles x objects)")
+    values = as_numbers(read(raw, name), name, shape, " (receptacles x objects)")
     out: NDArray[np.bool_] = values == 1
     if not (out | (values == 0)).all():
         raise FieldError(name, "holds something other than 0 and 1")
@@ -183,94 +179,19 @@ def _matrix(raw: Mapping[str, Any], name: str, shape: tuple[int, int]) -> NDArra
 
 def _coordinates(raw: Mapping[str, Any], name: str, count: int) -> NDArray[np.float64]:
     """[row, 3] in metres."""
-    values = _numbers(_get(raw, name), name, (count, 3))
+    values = as_numbers(read(raw, name), name, (count, 3))
     if np.abs(values).max(initial=0) > MAX_COORDINATE:
         raise FieldError(name, f"lies further than {MAX_COORDINATE:.0f} m from the origin")
     return values
 
 
-def _rotations(raw: Mapping[str, Any], name: str, count: int) -> NDArray[np.float64]:
-    """[row, 4] quaternions x, y, z, w."""
-    values = _numbers(_get(raw, name), name, (count, 4))
-    if (np.linalg.norm(values, axis=1) < 1e-3).any():
-        raise FieldError(name, "holds a quaternion of length 0, which is no rotation")
-    return values
-
-
-def _point(raw: Mapping[str, Any], name: str) -> tuple[float, float, float]:
-    return _three(_coordinates({name: [_get(raw, name)]}, name, 1)[0])
-
-
-def _rotation(raw: Mapping[str, Any], name: str) -> tuple[float, float, float, float]:
-    return _four(_rotations({name: [_get(raw, name)]}, name, 1)[0])
-
-
-def _numbers(value: Any, name: str, shape: tuple[int, ...], meaning: str = "") -> NDArray[np.float64]:
-    """`value` as finite numbers of exactly this shape."""
-    if not isinstance(value, list):
-        raise FieldError(name, f"is {_kind(value)}, not a list of numbers")
+def _oracle_steps(raw: Mapping[str, Any], repairs: Repairs) -> int | None:
+    """What the benchmark's oracle needed, which only readers of results look at."""
+    name = "oracle_steps_solve"
+    if raw.get(name) is None:
+        return None
     try:
-        numbers = np.array(value)
-    except (ValueError, OverflowError):
-        raise FieldError(name, f"has rows of different lengths; it must be {_times(shape)}{meaning}") from None
-    if numbers.dtype.kind not in "fiub":  # a list with text in it becomes an array of text, one with null of objects
-        raise FieldError(name, "holds something that is no number")
-    if numbers.shape != shape:
-        raise FieldError(name, f"is {_times(numbers.shape)} numbers; it must be {_times(shape)}{meaning}")
-    if not np.isfinite(numbers).all():
-        raise FieldError(name, "holds NaN or an infinity")
-    return numbers.astype(np.float64)
-
-
-def _names(raw: Mapping[str, Any], name: str, most: int) -> list[str]:
-    """One to `most` different names."""
-    value = _get(raw, name)
-    if not isinstance(value, list):
-        raise FieldError(name, f"is {_kind(value)}, not a list of names")
-    if not 1 <= len(value) <= most:
-        raise FieldError(name, f"has {len(value)} entries; it must have 1 to {most}")
-    names = _texts(raw, name, len(value))
-    if len(set(names)) < len(names):
-        twice = next(n for i, n in enumerate(names) if n in names[:i])
-        raise FieldError(name, f"has {twice!r} twice")
-    return names
-
-
-def _texts(raw: Mapping[str, Any], name: str, count: int) -> list[str]:
-    value = _get(raw, name)
-    if not isinstance(value, list):
-        raise FieldError(name, f"is {_kind(value)}, not a list of names")
-    if len(value) != count:
-        raise FieldError(name, f"has {len(value)} entries; it must have {count}")
-    return [_text(text, name) for text in value]
-
-
-def _text(value: Any, name: str) -> str:
-    if not isinstance(value, str):
-        raise FieldError(name, f"holds {_kind(value)} where a name must be")
-    if not 0 < len(value) <= MAX_NAME or not value.isprintable():
-        raise FieldError(name, f"holds a name that is empty, longer than {MAX_NAME} characters or not printable")
-    return value
-
-
-def _whole(raw: Mapping[str, Any], name: str) -> int:
-    value = _get(raw, name)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
-        raise FieldError(name, f"is {_kind(value)}; it must be a whole number from 0 on")
-    return value
-
-
-def _get(raw: Mapping[str, Any], name: str) -> Any:
-    if name not in raw:
-        raise FieldError(name, "is missing")
-    return raw[name]
-
-
-def _kind(value: Any) -> str:
-    """What a JSON value is, in JSON's words."""
-    kinds = {str: "text", dict: "an object", list: "a list", type(None): "null", bool: "true or false"}
-    return kinds.get(type(value), "a number" if not isinstance(value, int) else "the number " + str(value)[:20])
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
+        return as_whole(raw[name], name)
+    except FieldError as error:
+        repairs.make(name, error.wrong, "no number in place of one that cannot be read")
+        return None

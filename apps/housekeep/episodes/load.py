@@ -1,164 +1,51 @@
 """Episode files: the Housekeep benchmark's <Scene>.json.gz, or files of that format from anywhere else."""
 
-import gzip
-import json
 import re
-import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+import sys
+from collections.abc import Callable, Sequence
+from multiprocessing import parent_process
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from apps.housekeep.episodes.episode import Episode
-from apps.housekeep.episodes.fields import FieldError, FurnitureCache, parse_episode
+from apps.housekeep.episodes.read_file import LeftOut, read_file
 from lmgt_core.errors import UserError
 
 BUILTIN = "builtin"
 BUILTIN_FOLDER = Path(__file__).parent / "builtin"
 ENDING = ".json.gz"
-MAX_BYTES = 2**28  # of JSON; the benchmark's largest file here has 28 MB, but a small gzip can hold far more
-MAX_EPISODES = 100_000
-SEEN, UNSEEN = "seen", "unseen"
+Entry = TypeVar("Entry")
+Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, eq=False)
-class FileEpisode(Episode):
-    """An episode, and whether it lies in the part of its file that has the unseen objects."""
+def load_episodes(path: Path, strict: bool = False) -> list[Episode]:
+    """The usable episodes of a .json.gz or .json file, in the file's order; UserError where there is none.
 
-    unseen: bool = False
-
-
-def load_episodes(path: Path) -> list[Episode]:
-    """Every episode of a .json.gz or .json file, in the file's order; UserError for the first thing that is wrong.
-
-    Episodes set in the same furniture share one `receptacles` tuple, so `is` tells whether an apartment changed.
+    `strict` gives a UserError for the first thing that is wrong instead. Episodes set in the same furniture share one
+    `receptacles` tuple, so `is` tells whether an apartment changed.
     """
-    raw = _raw_episodes(path)
-    cache = FurnitureCache()
-    episodes = [_parse(one, position, path, cache) for position, one in enumerate(raw)]
-    positions: dict[int, int] = {}
-    for position, episode in enumerate(episodes):
-        first = positions.setdefault(episode.episode_id, position)
-        if first != position:
-            raise UserError(f"{_where(path, episode.episode_id, position)}: episode_id: position {first} has it too")
-    return _marked(episodes)
+    return _usable(_selected(path, None, strict, _say))
 
 
-def _parse(raw: Any, position: int, path: Path, cache: FurnitureCache) -> Episode:
-    name = raw.get("episode_id") if isinstance(raw, dict) else None
-    where = _where(path, name if isinstance(name, int) else "without a readable id", position)
-    if not isinstance(raw, dict):
-        raise UserError(f"{where}: is not a JSON object")
-    try:
-        return parse_episode(raw, str(path), cache)
-    except FieldError as error:
-        raise UserError(f"{where}: {error}") from None
-
-
-def _where(path: Path, name: int | str, position: int) -> str:
-    return f"{path}: episode {str(name)[:40]} (position {position})"
-
-
-def _raw_episodes(path: Path) -> list[Any]:
-    try:
-        content = json.loads(_read(path))
-    except (ValueError, RecursionError) as error:  # ValueError: bad JSON, bad UTF-8, a number of thousands of digits
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:120]
-        raise UserError(f"{path}: is not readable JSON ({reason}); download the file again") from None
-    if not isinstance(content, dict) or "episodes" not in content:
-        raise UserError(f"{path}: field episodes is missing; the file must read {{'episodes': [...]}}")
-    episodes = content["episodes"]
-    if not isinstance(episodes, list) or not 1 <= len(episodes) <= MAX_EPISODES:
-        raise UserError(f"{path}: field episodes must be a list of 1 to {MAX_EPISODES} episodes")
-    return episodes
-
-
-def _read(path: Path) -> bytes:
-    """The JSON text; a name that ends in .gz is unpacked."""
-    try:
-        with gzip.open(path, "rb") if path.name.endswith(".gz") else open(path, "rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; give an episode file, a folder of them, or {BUILTIN}") from None
-    except gzip.BadGzipFile as error:
-        hint = "is it a page or a Git LFS pointer that was saved in place of the file?"
-        raise UserError(f"{path}: is not a sound gzip file ({error}); {hint}") from None
-    except (EOFError, zlib.error) as error:
-        raise UserError(f"{path}: the gzip file is cut off or damaged ({error}); download it again") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
-    if len(content) > MAX_BYTES:
-        raise UserError(f"{path}: holds more than {MAX_BYTES // 2**20} MB of JSON; split it into several files")
-    return content
-
-
-def _marked(episodes: Sequence[Episode]) -> list[Episode]:
-    """The episodes with `unseen` set.
-
-    The benchmark numbered a file's episodes so that the first half of the ids has seen objects and the second unseen
-    ones, and then dropped different numbers of episodes from the two. So the border is where no kind of object occurs
-    on both sides, near the middle; files of the training scenes have no such border, and all their objects are seen.
-    """
-    ordered = sorted(episodes, key=lambda e: e.episode_id)
-    last = {item.category: i for i, episode in enumerate(ordered) for item in episode.items}
-    borders, reach = [], -1
-    for i, episode in enumerate(ordered):
-        if reach == i - 1 and len(ordered) <= 4 * i <= 3 * len(ordered):
-            borders.append(i)
-        reach = max(reach, *(last[item.category] for item in episode.items))
-    border = min(borders, key=lambda i: abs(i - len(ordered) / 2), default=len(ordered))
-    unseen = {episode.episode_id for episode in ordered[border:]}
-    return [
-        FileEpisode(**{f.name: getattr(e, f.name) for f in fields(Episode)}, unseen=e.episode_id in unseen)
-        for e in episodes
-    ]
-
-
-def object_split(episodes: Sequence[Episode]) -> dict[str, list[int]]:
-    """{"seen": positions in `episodes`, "unseen": positions}, by the halves of the files that they were read from.
-
-    A selection keeps the halves of the whole file. An episode that was not read from a file counts as seen.
-    """
-    split: dict[str, list[int]] = {SEEN: [], UNSEEN: []}
-    for position, episode in enumerate(episodes):
-        split[UNSEEN if isinstance(episode, FileEpisode) and episode.unseen else SEEN].append(position)
-    return split
-
-
-def select(episodes: Sequence[Episode], which: str | None) -> list[Episode]:
-    """The episodes at the positions `which`: 0:800, 800:, -50:, 0:100:2 or 7, as Python counts; None: all.
-
-    UserError when it cannot be read or takes nothing.
-    """
-    if which is None:
-        return list(episodes)
-    number = r"\s*([+-]?\d{1,9})?\s*"
-    match = re.fullmatch(f"{number}(?:(:){number}(?::{number})?)?", which)
-    if match is None or not which.strip() or int(match[4] or 1) == 0:
-        raise UserError(f"--select {which!r}: give positions like 0:800, 800: or 7")
-    start, colon, stop, step = match.groups()
-    if colon:
-        parts = [int(part) if part else None for part in (start, stop, step)]
-        taken = list(episodes[slice(*parts)])
-    else:
-        taken = list(episodes[int(start) :][:1]) if -len(episodes) <= int(start) else []
-    if not taken:
-        name = episodes[0].source if episodes else "no file"
-        raise UserError(f"--select {which}: takes nothing of {name}, which holds {len(episodes)} episodes")
-    return taken
-
-
-def load_many(paths: Sequence[str | Path], which: str | None = None) -> list[Episode]:
-    """The selected episodes of every file, in order.
+def load_many(paths: Sequence[str | Path], which: str | None = None, strict: bool = False) -> list[Episode]:
+    """The selected episodes of every file, in order; what cannot be used is left out, with a line on standard error.
 
     `builtin` stands for the generated files that come with the project, `builtin:train` and `builtin:val` for those of
-    the training and of the evaluation apartments, a folder for all its *.json.gz. UserError for the first problem.
+    the training and of the evaluation apartments, a folder for all its *.json.gz. UserError for a file that cannot be
+    read or of which nothing usable is selected; under `strict` for the first problem.
     """
-    return [episode for path in episode_files(paths) for episode in select(load_episodes(path), which)]
+    return _usable(load_entries(paths, which, strict))
 
 
-def load_readable(paths: Sequence[str | Path], which: str | None = None) -> tuple[list[Episode], list[str]]:
-    """(the selected episodes of the files that are sound, one line about each file that is not)."""
+def load_entries(
+    paths: Sequence[str | Path], which: str | None = None, strict: bool = False
+) -> list[Episode | LeftOut]:
+    """The same with the episodes that are left out in their places, so that positions are those in the files."""
+    return [entry for path in episode_files(paths) for entry in _selected(path, which, strict, _say)]
+
+
+def load_readable(paths: Sequence[str | Path], strict: bool = False) -> tuple[list[Episode], list[str]]:
+    """(the usable episodes of the files that hold any, one line about each file that is not as it should be)."""
     episodes: list[Episode] = []
     problems: list[str] = []
     for path in paths:
@@ -169,10 +56,49 @@ def load_readable(paths: Sequence[str | Path], which: str | None = None) -> tupl
             continue
         for file in files:
             try:
-                episodes += select(load_episodes(file), which)
+                episodes += _usable(_selected(file, None, strict, problems.append))
             except UserError as error:
                 problems.append(str(error))
     return episodes, problems
+
+
+def _selected(path: Path, which: str | None, strict: bool, say: Say) -> list[Episode | LeftOut]:
+    """The entries at the positions `which` of a file, at least one of them usable, after what there is to say of it."""
+    file = read_file(path, strict)
+    chosen = select(file.entries, which, str(path))
+    if not _usable(chosen):
+        first = next(entry for entry in chosen if isinstance(entry, LeftOut))
+        where = "" if which is None else f" at the positions --select {which}"
+        raise UserError(f"{path}: holds no usable episode{where}; the first of {len(chosen)}: {first.reason}")
+    if file.summary:
+        say(file.summary)
+    return chosen
+
+
+def _usable(entries: Sequence[Episode | LeftOut]) -> list[Episode]:
+    return [entry for entry in entries if isinstance(entry, Episode)]
+
+
+def select(entries: Sequence[Entry], which: str | None, name: str = "the episodes") -> list[Entry]:
+    """The entries at the positions `which`: 0:800, 800:, -50:, 0:100:2 or 7, as Python counts; None: all.
+
+    UserError when it cannot be read or takes nothing of `name`.
+    """
+    if which is None:
+        return list(entries)
+    number = r"\s*([+-]?\d{1,9})?\s*"
+    match = re.fullmatch(f"{number}(?:(:){number}(?::{number})?)?", which)
+    if match is None or not which.strip() or int(match[4] or 1) == 0:
+        raise UserError(f"--select {which!r}: give positions like 0:800, 800: or 7")
+    start, colon, stop, step = match.groups()
+    if colon:
+        parts = [int(part) if part else None for part in (start, stop, step)]
+        taken = list(entries[slice(*parts)])
+    else:
+        taken = list(entries[int(start) :][:1]) if -len(entries) <= int(start) else []
+    if not taken:
+        raise UserError(f"--select {which}: takes nothing of {name}, which holds {len(entries)} episodes")
+    return taken
 
 
 def episode_files(paths: Sequence[str | Path]) -> list[Path]:
@@ -199,3 +125,13 @@ def _in_folder(folder: Path, pattern: str, name: str) -> list[Path]:
     if not files:
         raise UserError(f"{name}: holds no {pattern}")
     return files
+
+
+def _say(line: str) -> None:
+    """Prints a line about a file, once: processes that share a command's work leave it to the one that has begun."""
+    if line not in _said and parent_process() is None:
+        _said.add(line)
+        print(line, file=sys.stderr, flush=True)
+
+
+_said: set[str] = set()

@@ -1,10 +1,13 @@
 """The MuJoCo world in the benchmark's clothes: its images show the scene's furniture meshes, by OpenGL.
 
 Only images change. What can be walked, seen and reached still goes by the boxes, so an image and the visible set may
-disagree at edges. A piece without a model, or with one that MuJoCo does not take, keeps its box.
+disagree at edges. Meshes of many triangles are drawn coarser (decimate.py). A piece without a model, or with one that
+MuJoCo does not take, keeps its box.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -13,6 +16,7 @@ from numpy.typing import NDArray
 from apps.housekeep.episodes.episode import Episode, Receptacle
 from apps.housekeep.simulator.appearance import furniture_look
 from apps.housekeep.simulator.camera import Raster
+from apps.housekeep.simulator.decimate import decimated
 from apps.housekeep.simulator.glb import Mesh
 from apps.housekeep.simulator.mujoco_model import build
 from apps.housekeep.simulator.opengl import OpenGLView
@@ -23,6 +27,7 @@ from apps.housekeep.simulator.wavefront import GREY, read_obj
 from lmgt_core.errors import UserError
 
 FIELDS = ("geom_type", "geom_size", "geom_pos", "geom_rgba")  # what an episode changes of a geom
+MESHES_KEPT = 512  # files, of at most some 60 kB each
 
 
 class DressedView:
@@ -69,10 +74,16 @@ def clothes(layout: SceneFiles, scene: str, receptacle: Receptacle) -> list[Mesh
     if model is None or model.mesh.suffix != ".obj":
         return []
     try:
-        meshes = placed(read_obj(model.mesh), receptacle, furniture_look(receptacle.category)[0])
+        meshes = placed(drawable(model.mesh), receptacle, furniture_look(receptacle.category)[0])
     except UserError:
         return []
     return meshes if all(map(compiles, meshes)) else []
+
+
+@lru_cache(maxsize=MESHES_KEPT)
+def drawable(path: Path) -> tuple[Mesh, ...]:
+    """The file's meshes, coarse enough to be drawn; kept, because homes come back and large files take a second."""
+    return tuple(decimated(read_obj(path)))
 
 
 def placed(meshes: Sequence[Mesh], receptacle: Receptacle, colour: tuple[float, float, float]) -> list[Mesh]:

@@ -72,6 +72,7 @@ class HabitatFiles:
             "bottom": bottom,
             "top": top,
             "height": bottom if furniture.flat else top,  # of what is put there
+            "obstacle": furniture.obstacle,
         }
         model = self.layout.furniture(episode.scene, receptacle) if self.layout else None
         if model is not None:

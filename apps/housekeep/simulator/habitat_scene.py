@@ -120,7 +120,10 @@ class HabitatScene:
         for k, told in enumerate(receptacles):
             if k not in self._furniture:
                 thing = self._add(told, 1 + k)
-                thing.motion_type = habitat_sim.physics.MotionType.STATIC  # last: it could not be moved any more
+                kinds = habitat_sim.physics.MotionType
+                # Only STATIC things count for a navigation mesh. What is flat on a wall or the floor is no obstacle: a
+                # mirror that hangs where a doorway is inferred would close a room. Last: STATIC things stay put.
+                thing.motion_type = kinds.STATIC if told["obstacle"] else kinds.KINEMATIC
                 self._furniture[k] = (told, thing)
 
     def _place(self, items: list[dict[str, Any]], first: int) -> None:

@@ -1,6 +1,6 @@
 """Walking on a navigation mesh: snapping, paths, courses, floor cells, and which of them are in sight.
 
-A benchmark's mesh has several islands, and the largest is the roof: only the island of the episode's start counts.
+A benchmark's mesh has several islands, and the largest is the roof: only the episode's own (islands.py) counts.
 Runs in the worker under Python 3.9.
 """
 
@@ -16,6 +16,7 @@ import magnum as mn
 import numpy as np
 
 from apps.housekeep.simulator.habitat_scene import UserError
+from apps.housekeep.simulator.islands import ABOVE_METRES
 from apps.housekeep.simulator.protocol import (
     CAMERA_METRES,
     CELL_METRES,
@@ -28,18 +29,9 @@ from apps.housekeep.simulator.protocol import (
 HALF_TURN = 180 // TURN_DEGREES
 TURNS_BY_SIZE = (0, *(sign * n for n in range(1, HALF_TURN) for sign in (1, -1)), HALF_TURN)
 TURN_PENALTY_METRES = 0.012  # a turn must save this much way in the next step
-ABOVE_METRES = 0.5  # how far from the mesh, up or down, a point may be that stands on it
 VIEW_CELL = 0.1  # metres; what walls hide is computed once a cell
 VIEWS_KEPT = 5000
 NEAR_METRES = 0.3  # floor this near is in view whatever the heading
-
-
-def island_of(finder: Any, start: tuple[float, float, float]) -> tuple[int, float]:
-    """(island, height of its floor in metres) where the agent starts."""
-    floor = finder.snap_point(point(*start))
-    if not finite(floor):
-        raise UserError(f"no walkable floor near the episode's start {start}; is this the scene's navigation mesh?")
-    return int(finder.get_island(floor)), float(floor[1])
 
 
 class Walk:

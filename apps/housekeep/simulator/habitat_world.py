@@ -17,8 +17,9 @@ from habitat_sim.utils.common import quat_from_coeffs
 
 from apps.housekeep.simulator.geometry import Rect
 from apps.housekeep.simulator.habitat_scene import AWAY, HabitatScene, UserError
-from apps.housekeep.simulator.habitat_walk import Walk, island_of, wall_between
+from apps.housekeep.simulator.habitat_walk import Walk, point, wall_between
 from apps.housekeep.simulator.headings import wrapped, yaw_of
+from apps.housekeep.simulator.islands import island_of
 from apps.housekeep.simulator.protocol import (
     CAMERA_METRES,
     FIELD_OF_VIEW_DEGREES,
@@ -73,8 +74,8 @@ class HabitatWorld:
         self.held: int | None = None
         self._on: list[int | None] = [rows[0] for rows in episode["on"]]
         self._at = [tuple(item["position"]) for item in self.items]
+        self._walk = self._walk_of([receptacle["nav_position"] for receptacle in episode["receptacles"]])
         self._stand(episode["start_rotation"])
-        self._walk = self._walk_of()
         self._observed: dict[str, Any] | None = None
 
     def _measure(self, files: dict[str, Any]) -> None:
@@ -103,10 +104,15 @@ class HabitatWorld:
             self.scene.agent.act("look_down")
         self._start_yaw, self._turns, self._tilt = yaw_of(rotation), 0, START_LOOK_DEGREES
 
-    def _walk_of(self) -> Walk:
-        """The walkable island of the start; what was computed for it is kept."""
+    def _walk_of(self, standing: list[list[float]]) -> Walk:
+        """The walkable island of the episode, with the start on it; what was computed for it is kept."""
         finder = self.scene.sim.pathfinder
-        island, floor = island_of(finder, self._position)
+        found = island_of(finder, self._position, standing)
+        if found is None:
+            raise UserError(
+                f"no walkable floor at the episode's start {self._position}; is this the scene's navigation mesh?"
+            )
+        island, floor = found
         key = (id(finder), island, round(floor, 3))
         if key not in self._walks:
             hidden = wall_between(self.scene.sim, self.scene.instance_of)
@@ -114,7 +120,11 @@ class HabitatWorld:
             if len(self._walks) > WALKS_KEPT:
                 self._walks.popitem(last=False)
         self._walks.move_to_end(key)
-        return self._walks[key]
+        walk, (x, _, z) = self._walks[key], self._position
+        if finder.get_island(point(*self._position)) != island:
+            x, z = walk.snap(x, z)
+            self._position = (x, floor, z)
+        return walk
 
     @property
     def pose(self) -> Pose:

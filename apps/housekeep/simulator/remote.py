@@ -50,6 +50,7 @@ class RemoteSimulator:
         self._call_seconds, self._load_seconds, self._restarts = call_seconds, load_seconds, restarts
         self.restarted = 0  # workers that were replaced so far
         self._left = restarts
+        self._closed = False
         self._episode: Episode | None = None
         self._message: dict[str, Any] | None = None
         self._done: list[tuple[str, int]] = []  # the episode's actions so far
@@ -138,16 +139,22 @@ class RemoteSimulator:
         return np.array(self._call("seen_floor")["value"], np.int64)
 
     def close(self) -> None:
+        self._closed = True
         self._link.close()
 
     def _call(self, name: str, *arguments: Any) -> dict[str, Any]:
-        """The worker's answer; a dead worker is replaced first, as often as `restarts` allows in an episode."""
+        """The worker's answer; a dead worker is replaced first, as often as `restarts` allows in an episode.
+
+        RuntimeError once the simulator is closed: its worker was not lost, and no other one may be started.
+        """
         seconds = self._load_seconds if name == "load" else self._call_seconds
-        while True:
+        while not self._closed:
             try:
                 return self._link.call(name, *arguments, seconds=seconds)
             except WorkerError as error:
-                self._replace(error)
+                if not self._closed:  # by another thread, while the call was under way
+                    self._replace(error)
+        raise RuntimeError(f"the simulator is closed: {name!r} cannot be answered")
 
     def _replace(self, error: WorkerError) -> None:
         """Starts another worker and brings it to where the last one was; raises `error` when none is left to try."""

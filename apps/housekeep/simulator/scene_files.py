@@ -3,7 +3,8 @@
     ROOT/data/scene_datasets/igibson/scenes/<Scene>.glb               room shell (stage)
     ROOT/data/scene_datasets/igibson/assets_assemble/<Scene>/<key>/   furniture: <key>.object_config.json, model.obj
     ROOT/data/{google_object_dataset,amazon-berkeley,objects,...}     objects, as the episodes' objs_files name them
-    ROOT/navmesh/<Scene>_<receptacles>_approx.navmesh                 navigation meshes
+    ROOT/data/scene_datasets/igibson/scenes/<Scene>_approx.navmesh    navigation meshes; <Scene> as in the episodes
+    ROOT/navmesh/<Scene>_<receptacles>_approx.navmesh                 the same, one for a set of furniture
     ROOT/cos_eor/scripts/dump/scale_rots_all.npy                      scales of objects
 
 Nothing here imports a simulator: `lmgt housekeep data` and both worlds ask the same questions.
@@ -37,9 +38,10 @@ class Model:
 
 @dataclass(frozen=True)
 class SceneFiles:
-    """The files under `root`."""
+    """The files under `root`; `scaled` False finds models without asking for the table of scales."""
 
     root: Path
+    scaled: bool = True
 
     def __post_init__(self) -> None:
         if not (self.root / "data").is_dir():
@@ -96,15 +98,19 @@ class SceneFiles:
         return self._configured(path) if self._inside(path) else None
 
     def navmesh(self, episode: Episode) -> Path | None:
-        """The navigation mesh of the episode's furniture; of several, that of the nearest number of receptacles."""
+        """The navigation mesh of the episode's furniture (of several, that of the nearest number of receptacles), else
+        that of its scene. Its largest island can be the roof: take the one where the episode is."""
         wanted, found = len(episode.receptacles), []
         for folder in (self.root / "navmesh", self.root / "data/navmesh"):
             for path in folder.glob(f"{episode.scene}_*.navmesh"):
                 if (match := re.fullmatch(re.escape(episode.scene) + r"_(\d+)(?:_approx)?", path.stem)) and there(path):
                     # The benchmark counts the agent as a receptacle, or not, by the moment at which it asks.
                     found.append((abs(int(match[1]) - wanted), path))
-        beside = self.root / IGIBSON / "scenes" / f"{episode.scene}.navmesh"
-        return min(found)[1] if found else beside if there(beside) else None
+        if found:
+            return min(found)[1]
+        folder, scene = self.root / IGIBSON / "scenes", episode.scene
+        beside = (folder / f"{scene}_approx.navmesh", folder / f"{scene}.navmesh")
+        return next((path for path in beside if there(path)), None)
 
     @property
     def physics(self) -> Path | None:
@@ -120,14 +126,15 @@ class SceneFiles:
         """A model with a readable configuration whose mesh is there."""
         try:
             config = json.loads(path.read_text()) if there(path) else None
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(config, dict) or not isinstance(config.get("render_asset"), str):
             return None
         mesh = path.parent / config["render_asset"]
         if not there(mesh):
             return None
-        return Model(path, mesh, None if "scale" in config else self.scales.get(path.name.removesuffix(CONFIG)))
+        known = {} if "scale" in config or not self.scaled else self.scales
+        return Model(path, mesh, known.get(path.name.removesuffix(CONFIG)))
 
     @cached_property
     def scales(self) -> dict[str, tuple[float, float, float]]:
@@ -144,10 +151,11 @@ class SceneFiles:
 
 def there(path: Path) -> bool:
     """Whether a file is there and is itself, not a Git LFS pointer to it."""
-    if not path.is_file():
+    try:
+        with open(path, "rb") as file:
+            return not file.read(len(POINTER)).startswith(POINTER)
+    except OSError:  # no such file, a folder, or one that may not be read
         return False
-    with open(path, "rb") as file:
-        return not file.read(len(POINTER)).startswith(POINTER)
 
 
 def _scale(entry: Any) -> tuple[float, float, float] | None:

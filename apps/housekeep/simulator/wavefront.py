@@ -36,6 +36,8 @@ def read_obj(path: Path) -> list[Mesh]:
             elif word == "mtllib":
                 colours |= _colours(path.with_name(rest.strip()))
         where = np.array(points, np.float32).reshape(-1, 3)
+        if not np.isfinite(where).all():
+            raise ValueError("a point that is nowhere")
         found = [_mesh(where, np.array(f, np.int64), colours.get(name, GREY)) for name, f in faces.items() if f]
     except (ValueError, IndexError) as error:
         raise UserError(f"{path}: is no sound .obj file ({str(error)[:100]})") from None

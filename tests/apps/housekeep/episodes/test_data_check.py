@@ -2,18 +2,20 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from apps.housekeep.config import DataConfig
-from apps.housekeep.episodes.data_check import build_stages, main, missing_objects, state_of
+from apps.housekeep.episodes.data_check import EPISODES, build_stages, main, missing_objects, state_of
 from apps.housekeep.episodes.episode import Episode, Item
 from apps.housekeep.simulator.glb import boxes, glb
 from apps.housekeep.simulator.habitat_files import HabitatFiles
 from apps.housekeep.simulator.scene_files import IGIBSON, SceneFiles
 from apps.housekeep.simulator.wavefront import read_obj
 from lmgt_core.errors import UserError
+from tests.apps.housekeep.episodes.raw import raw_episode, write
 from tests.apps.housekeep.habitat_double import boxes_of
 from tests.apps.housekeep.small_home import BOOK, MUG, TABLE, home
 
@@ -102,7 +104,7 @@ def test_a_stage_is_built_of_walls_floor_and_ceiling_with_y_up(root: Path) -> No
     layout = SceneFiles(root)
     for part in ("wall", "floor_0"):
         put(folder / f"{part}_vm.obj", SQUARE.encode())
-    assert build_stages(layout, ["Small_0_int"]) == []  # no ceiling: half a room is none
+    assert list(build_stages(layout, ["Small_0_int"])) == []  # no ceiling: half a room is none
     box = "".join(f"v {x} {y} {z}\n" for x in (0, 1) for y in (0, 2) for z in (0, 3))
     faces = "f 1 2 4 3\nf 5 7 8 6\nf 1 5 6 2\nf 3 4 8 7\nf 1 3 7 5\nf 2 6 8 4\n"
     for part in ("wall", "floor_0", "ceiling"):
@@ -110,7 +112,7 @@ def test_a_stage_is_built_of_walls_floor_and_ceiling_with_y_up(root: Path) -> No
     (path,) = build_stages(layout, ["Small_0_int"])
     assert json.loads(path.with_name("Small_0_int.stage_config.json").read_text())["up"] == [0, 1, 0]
     assert boxes_of(path)[0].tolist() == [[0, 0, -2], [1, 3, 0]]
-    assert layout.stage("Small_0_int") == path and build_stages(layout, ["Small_0_int"]) == []
+    assert layout.stage("Small_0_int") == path and list(build_stages(layout, ["Small_0_int"])) == []
 
 
 def test_materials_give_colours_and_broken_files_one_line(tmp_path: Path) -> None:
@@ -119,7 +121,13 @@ def test_materials_give_colours_and_broken_files_one_line(tmp_path: Path) -> Non
     (mesh,) = read_obj(tmp_path / "a.obj")
     assert mesh.colour == (0.2, 0.4, 0.6)
     assert mesh.triangles.tolist() == [[0, 1, 2], [0, 2, 3]] and mesh.flat[1][0].tolist() == [0, 0, 1]
-    for content in ("v 0 0\nf 1 2 3\n", "v 0 0 0\nf 1 2 9\n", "v a b c\n", "version https://git-lfs\n"):
+    for content in (
+        "v 0 0\nf 1 2 3\n",
+        "v 0 0 0\nf 1 2 9\n",
+        "v a b c\n",
+        "v nan 0 0\nf 1 1 1\n",
+        "version https://git-lfs\n",
+    ):
         put(tmp_path / "b.obj", content.encode())
         with pytest.raises(UserError, match=r"b\.obj"):
             read_obj(tmp_path / "b.obj")
@@ -137,3 +145,57 @@ def test_the_command_prints_what_to_download(root: Path, capsys: pytest.CaptureF
 def test_a_root_without_data_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"--root .* there is no folder"):
         main(DataConfig(tmp_path / "nowhere"))
+
+
+def test_the_scenes_own_navigation_mesh_is_found_and_named(root: Path) -> None:
+    scene = DataConfig(root, episodes=(str(put_episodes(root, "a.json", raw_episode())),))
+    assert main(scene)["scenes"][0]["navmesh"] == "computed when loaded"
+    put(root / IGIBSON / "scenes/Home_0_int_approx.navmesh", b"mesh")
+    assert main(scene)["scenes"][0]["navmesh"] == "Home_0_int_approx.navmesh"
+    put(root / "navmesh/Home_0_int_3_approx.navmesh", b"of this furniture")
+    assert main(scene)["scenes"][0]["navmesh"] == "Home_0_int_3_approx.navmesh"
+
+
+def put_episodes(root: Path, name: str, *raws: Any) -> Path:
+    path = root / EPISODES / "val" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write(path, *raws)
+
+
+def test_the_table_comes_whatever_the_files_hold(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    useless = raw_episode(8) | {"recs_pos": None}
+    put_episodes(root, "a.json.gz", raw_episode(7), useless, raw_episode(9) | {"objs_files": None})
+    put_episodes(root, "b.json.gz", useless)
+    put_episodes(root, "c.json.gz").write_bytes(b"<html>")
+    (root / "cos_eor/scripts/dump").mkdir(parents=True)
+    put(root / "cos_eor/scripts/dump/scale_rots_all.npy", b"no table")
+    rows = main(DataConfig(root))["scenes"]
+    out, err = capsys.readouterr()
+    assert [(row["scene"], row["episodes"]) for row in rows] == [("Home_0_int", 2)]
+    assert "3D data of 2 episodes" in out and "scale_rots_all.npy: is not read" in out
+    left_out, nothing, page = err.splitlines()
+    assert "a.json.gz: of 3 episodes 1 left out (the first: episode 8 (position 1): recs_pos" in left_out
+    assert "objs_files: no models" in left_out and "b.json.gz: holds no usable episode" in nothing
+    assert "c.json.gz: is not a sound gzip file" in page
+    with pytest.raises(UserError, match=r"a\.json\.gz: episode 8 \(position 1\): recs_pos"):
+        main(DataConfig(root, strict=True))
+
+
+def test_a_root_without_any_usable_episode_is_told_after_the_table(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_episodes(root, "a.json.gz", raw_episode() | {"recs_pos": None})
+    with pytest.raises(UserError, match="none of the episode files holds a usable episode"):
+        main(DataConfig(root))
+    assert "3D data of 0 episodes: no rows" in capsys.readouterr().out
+
+
+def test_a_stage_whose_meshes_are_broken_is_named_and_the_others_are_built(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for scene, content in (("Broken_0_int", "v 0 0\n"), ("Home_0_int", SQUARE)):
+        for part in ("wall", "floor_0", "ceiling"):
+            put(root / IGIBSON / f"scenes/{scene}/shape/visual/{part}_vm.obj", content.encode())
+    (path,) = build_stages(SceneFiles(root), ["Broken_0_int", "Home_0_int"])
+    assert path.name == "Home_0_int.glb" and not SceneFiles(root).built_stage("Broken_0_int").exists()
+    assert "Broken_0_int: no stage could be built" in capsys.readouterr().err

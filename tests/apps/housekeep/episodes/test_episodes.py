@@ -2,7 +2,6 @@
 
 import copy
 import gzip
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,56 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apps.housekeep.episodes.episode import Episode
-from apps.housekeep.episodes.load import load_episodes, load_many, load_readable, object_split, select
+from apps.housekeep.episodes.halves import object_split
+from apps.housekeep.episodes.load import load_episodes, load_many, load_readable, select
 from lmgt_core.errors import UserError
+from tests.apps.housekeep.episodes.raw import KEYS, UNREAD, raw_episode, write
 from tests.shared_data import HOUSEKEEP, needs_shared
-
-UNREAD = ("default_matrix_shape", "misplaced_count", "objects_count", "oracle_steps_solve", "oracle_paths")
-KEYS = ["kitchen_0-counter_0_0.urdf", "bedroom_1-bed_1_0.urdf", "None-window_2_0.urdf"]
-
-
-def raw_episode(episode_id: int = 7, objects: tuple[str, ...] = ("toaster", "pillow")) -> dict[str, Any]:
-    """A valid episode: the first object on the counter, the others on the bed, where everything belongs."""
-    count = len(objects)
-    return {
-        "episode_id": episode_id,
-        "scene_id": "data/scenes/Home_0_int.glb",
-        "start_position": [0.5, 0.15, 1.0],
-        "start_rotation": [0.0, 0.6, 0.0, 0.8],
-        "default_matrix_shape": [3, 0],
-        "start_matrix": [[1.0] + [0.0] * (count - 1), [0.0] + [1.0] * (count - 1), [0.0] * count],
-        "end_matrix": [[0.0] * count, [1.0] * count, [0.0] * count],
-        "objs_keys": [f"{name}_1" for name in objects],
-        "objs_cats": list(objects),
-        "objs_pos": [[0.1, 0.9, 0.2]] * count,
-        "objs_rot": [[0.0, 0.0, 0.0, 1.0]] * count,
-        "objs_files": [f"models/{name}.obj" for name in objects],
-        "recs_keys": list(KEYS),
-        "recs_cats": ["counter", "bed", "window"],
-        "recs_pos": [[0.5, 0.45, 0.3], [3.0, 0.3, 2.0], [2.0, 1.4, 0.0]],
-        "recs_rot": [[0.0, 0.0, 0.0, 1.0]] * 3,
-        "nav_recs_pos": [[0.5, 0.15, 1.0], [2.0, 0.15, 2.0], [2.0, 0.15, 0.5]],
-        "recs_packers": {
-            key: {"bottom_left": [float(i), 0.0], "size": [1.2, 0.6], "shelves": [], "matches": []}
-            for i, key in enumerate(KEYS)
-        },
-        "misplaced_count": 1.0,
-        "objects_count": count,
-        "oracle_steps_solve": 123,
-        "oracle_paths": None,
-    }
-
-
-def write(path: Path, *episodes: Any) -> Path:
-    text = json.dumps({"episodes": list(episodes)}).encode()
-    path.write_bytes(gzip.compress(text, 1) if path.suffix == ".gz" else text)
-    return path
 
 
 def refused(path: Path) -> str:
-    """The message that `load_episodes` gives; it must be one line that names the file."""
+    """The message that `load_episodes` gives under strict; it must be one line that names the file."""
     with pytest.raises(UserError) as caught:
-        load_episodes(path)
+        load_episodes(path, strict=True)
     message = str(caught.value)
     assert str(path) in message and "\n" not in message
     return message
@@ -127,7 +87,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("objs_pos", [[0, 1, 0], [0, 0]], "different lengths"),
     ("objs_pos", [[0, "1", 0], [0, 0, 0]], "no number"),
     ("objs_pos", [[0, None, 0], [0, 0, 0]], "no number"),
-    ("objs_rot", [[0, 0, 0, 1]], "1 x 4 numbers; it must be 2 x 4"),
+    ("objs_rot", [[0, 0, 0, 1]], "1 entries; it must have 2"),
     ("objs_cats", ["toaster"], "1 entries; it must have 2"),
     ("objs_cats", ["toaster", 3], "number 3"),
     ("objs_cats", ["toaster", ""], "empty"),
@@ -239,7 +199,7 @@ def test_a_missing_file_and_an_unreadable_one_are_named(tmp_path: Path) -> None:
 
 
 def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apps.housekeep.episodes.load.MAX_BYTES", 2**20)
+    monkeypatch.setattr("apps.housekeep.episodes.raw_file.MAX_BYTES", 2**20)
     (tmp_path / "bomb.json.gz").write_bytes(gzip.compress(bytes(2**21)))
     assert "more than 1 MB" in refused(tmp_path / "bomb.json.gz")
 
@@ -304,7 +264,7 @@ def test_good_files_load_beside_broken_ones(tmp_path: Path) -> None:
     episodes, problems = load_readable([tmp_path / "none.json", tmp_path, "nowhere/"])
     assert {e.source for e in episodes} == {str(good)} and len(episodes) == 2
     assert len(problems) == 3 and all("\n" not in problem for problem in problems)
-    assert f"{bad}: episode 7 (position 0): objs_pos" in problems[1]
+    assert problems[1].startswith(f"{bad}: holds no usable episode") and "(position 0): objs_pos" in problems[1]
 
 
 def with_objects(tmp_path: Path, objects: list[tuple[int, str]]) -> list[Episode]:
@@ -356,7 +316,7 @@ def test_any_one_value_turned_to_junk_loads_or_is_a_user_error(tmp_path: Path, p
         holder[path[-1]] = change[0]
     file = write(tmp_path / "Home.json", raw_episode(1), raw)
     try:
-        episodes = load_episodes(file)
+        episodes = load_episodes(file, strict=True)
     except UserError as error:
         assert str(file) in str(error) and "\n" not in str(error) and "(position 1)" in str(error)
     else:

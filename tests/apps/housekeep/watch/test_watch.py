@@ -13,6 +13,7 @@ from apps.housekeep.config import WatchConfig
 from apps.housekeep.describe import DecisionDescriber
 from apps.housekeep.simulator.mujoco_world import MujocoSimulator
 from apps.housekeep.simulator.protocol import Action
+from apps.housekeep.simulator.remote import RemoteSimulator
 from apps.housekeep.skills import Kind, Skill
 from apps.housekeep.task import Task
 from apps.housekeep.watch import command as watch
@@ -181,6 +182,21 @@ def test_a_random_policy_becomes_a_video(tmp_path: Path, monkeypatch: pytest.Mon
         pictures = [np.asarray(picture) for picture in reader.iter_data()]
     assert len(pictures) == result["pictures"] >= 10 + watch.LAST_PICTURES
     assert pictures[0].std() > 10 and result["metrics"]["steps"] == 30.0
+
+
+def test_a_video_through_the_worker_ends_without_a_word_of_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    carried = iter([Skill(Kind.PICK, MUG, TABLE), Skill(Kind.GO, receptacle=2), Skill(Kind.PLACE, MUG, 2)])
+    made: list[RemoteSimulator] = []
+    monkeypatch.setattr(watch, "make_simulator", lambda config, size: made.append(RemoteSimulator(size)) or made[0])
+    monkeypatch.setattr(watch, "choose", lambda config, settings: home())
+    monkeypatch.setattr(watch, "make_policy", lambda job, episodes: lambda task, options: next(carried, None))
+    metrics = watch.main(WatchConfig("random", out=tmp_path / "tidy.gif", size=64))["metrics"]
+    assert metrics["path_efficiency"] > 0  # asks the simulator for the shortest path, after the last step
+    assert made[0].restarted == 0 and "worker" not in capfd.readouterr().err
+    with pytest.raises(RuntimeError, match="is closed"):
+        made[0].snap((0.0, 0.0))
 
 
 def test_a_gif_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
