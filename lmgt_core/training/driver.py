@@ -87,7 +87,11 @@ def train(training: Training, config: Any, guidance: Guidance | None = None) -> 
     )
     if guidance.judge is not None and log.audit is None:  # an audit may take minutes
         print(f"judge {config.judge} [{guidance.kind}]: is asked the labelled questions first", flush=True)
-    guidance = guidance.audited(log.audit)
+    try:
+        guidance = guidance.audited(log.audit)
+    except UserError:  # the same --out serves once the judge is mended
+        log.abandon()
+        raise
     log.keep_audit(guidance.audit)
     print(guidance.headline, flush=True)
     guidance.ask_ahead()

@@ -155,6 +155,12 @@ class RunLog:
         if self.audit is None:
             write_json_atomic(self.path / "audit.json", audit)
 
+    def abandon(self) -> None:
+        """Takes the folder away where it holds nothing but the config; whatever was asked or trained stays."""
+        if [path.name for path in self.path.iterdir()] == ["config.json"]:
+            (self.path / "config.json").unlink()
+            self.path.rmdir()
+
     def rows(self, table: str) -> list[dict[str, str]]:
         """The rows recorded so far in "episodes" or "evaluations", of all seeds, sorted by their key, as text."""
         return read_rows(self.path, table)

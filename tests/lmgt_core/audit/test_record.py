@@ -46,6 +46,7 @@ def test_another_strategy_finds_no_answer_and_says_which_there_are(
     arguments = ["control", "train", "--env", ENV, "--judge", f"recorded:{file}", "--strategy", "name-only"]
     with pytest.raises(UserError, match=r"answered none of .*control Blackjack-v1 with --strategy zero-shot"):
         cli.run([*arguments, "--steps", "100", "--out", str(tmp_path / "run")])
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_was_asked_before_a_kill_is_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
