@@ -81,9 +81,10 @@ def main(config: DemoConfig) -> dict[str, Any]:
         )
     )
     report = config.out / "report.html"
-    build_report(runs, report, command="make demo")
+    found = build_report(runs, report, metrics=("object_success",), command="make demo")
     video = config.out / "tidy.mp4"
     watch.main(WatchConfig(policy=str(config.out / "oracle"), episodes=HOME, episode=80, out=video))
+    print("\n" + "\n".join(sentence for group in found["groups"] for sentence in group["sentences"]))
     print(f"\n{report}  the comparison, with learning curves\n{video}  what the robot does", flush=True)
     print("\nnext: " + "\n      ".join(NEXT), flush=True)
     return {"rows": rows, "report": str(report), "video": str(video)}

@@ -1,5 +1,6 @@
 """`lmgt report`: one self-contained page that compares runs, and the same numbers as JSON beside it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from lmgt_core.report import tables
 from lmgt_core.report.curves import ReportFigure, evaluation_figures, final_figure, training_figures, words
 from lmgt_core.report.pages import render_page
 from lmgt_core.report.run import ReportRun, load_runs
+from lmgt_core.report.sentences import sentences
 from lmgt_core.training.provenance import provenance
 
 FIRST = 4  # metrics in the first table and the comparison; all are in the second
@@ -31,11 +33,17 @@ class ReportConfig:
     """Metrics to show first (default: in the order of evaluations.csv)."""
     threshold: str | None = None
     """METRIC=VALUE: also list how many decisions each seed needed to reach it, like object_success=0.5."""
+    figures: Path | None = None
+    """A folder that the figures are written to as well, each as an SVG file."""
 
 
 def main(config: ReportConfig) -> dict[str, Any]:
     """Writes the report, says where it is, and returns its numbers."""
-    report = build_report(config.runs, config.out, metrics=config.metrics, threshold=config.threshold)
+    report = build_report(
+        config.runs, config.out, metrics=config.metrics, threshold=config.threshold, folder=config.figures
+    )
+    for group in report["groups"]:
+        print("\n".join(group["sentences"]))
     for note in report["notes"]:
         print(f"note: {note}")
     print(f"{config.out} compares {len(report['runs'])} runs; the same numbers are in {json_path(config.out)}")
@@ -48,6 +56,7 @@ def build_report(
     command: str | None = None,
     metrics: Sequence[str] = (),
     threshold: str | None = None,
+    folder: Path | None = None,
 ) -> dict[str, Any]:
     """Writes `out` (.html) and the .json beside it, and returns what the .json holds.
 
@@ -72,14 +81,24 @@ def build_report(
     for name, members in grouped(loaded):
         shown = shown_metrics(members, metrics)
         group = {"name": name, "notes": tables.notes(members), **group_tables(members, shown, limit)}
+        group["sentences"] = sentences(members, shown[0]) if shown else []
         report["groups"].append(group)
         report["notes"] += group["notes"]
-        pages.append({**group, "figures": figures(members, shown), "run_names": [run.name for run in members]})
+        drawn = figures(members, shown)
+        pages.append({**group, "figures": drawn, "run_names": [run.name for run in members]})
+        for figure in drawn if folder is not None else ():
+            assert folder is not None
+            write_atomic(folder / f"{file_name(name, figure)}.svg", figure.image)
     report = plain(report)
     page, numbers = render({**report, "groups": pages}), to_json(report)
     write_atomic(json_path(out), numbers)
     write_atomic(out, page)
     return report
+
+
+def file_name(group: str, figure: ReportFigure) -> str:
+    """A figure's file name, from its group and what it shows."""
+    return "-".join(re.findall(r"[a-z0-9.]+", f"{group} {figure.alt}".lower()))
 
 
 def json_path(out: Path) -> Path:

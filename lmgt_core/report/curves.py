@@ -21,11 +21,16 @@ Points: TypeAlias = Mapping[float, list[float]]  # position -> values, one a see
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """An image for the page: a data URI, what it shows in words, and a caption."""
+    """An image (SVG), what it shows in words, and a caption."""
 
-    source: str
+    image: bytes
     alt: str
     caption: str
+
+    @property
+    def source(self) -> str:
+        """The image as a data URI, for a page."""
+        return "data:image/svg+xml;base64," + base64.b64encode(self.image).decode()
 
 
 def evaluation_figures(runs: Sequence[ReportRun], metrics: Sequence[str]) -> list[ReportFigure]:
@@ -38,7 +43,7 @@ def evaluation_figures(runs: Sequence[ReportRun], metrics: Sequence[str]) -> lis
             shown = words(metric)
             caption = f"{shown}: evaluations without shift; interquartile mean over seeds, 95 % bootstrap interval."
             image = learning_curves(curves, axis_name(position), shown, shown)
-            figures.append(_figure(image, f"Learning curves of {shown}", caption))
+            figures.append(ReportFigure(image, f"Learning curves of {shown}", caption))
     return figures
 
 
@@ -54,7 +59,7 @@ def training_figures(runs: Sequence[ReportRun]) -> list[ReportFigure]:
         "seed; interquartile mean over seeds, 95 % bootstrap interval."
     )
     image = learning_curves(curves, axis_name(position), "return", "return while training")
-    return [_figure(image, "Learning curves of the unshifted training return", caption)]
+    return [ReportFigure(image, "Learning curves of the unshifted training return", caption)]
 
 
 def final_figure(runs: Sequence[ReportRun], metric: str) -> list[ReportFigure]:
@@ -70,7 +75,7 @@ def final_figure(runs: Sequence[ReportRun], metric: str) -> list[ReportFigure]:
     shown = words(metric)
     caption = f"{shown} at the end: interquartile mean, 95 % bootstrap interval, and each seed as a dot."
     image = bars_with_intervals(bars, f"{shown}, interquartile mean", f"{shown} at the end")
-    return [_figure(image, f"Bars of {shown} at the end", caption)]
+    return [ReportFigure(image, f"Bars of {shown} at the end", caption)]
 
 
 def evaluation_points(run: ReportRun, metric: str, position: str) -> Points:
@@ -158,7 +163,3 @@ def _drawable(runs: Sequence[ReportRun], points: Sequence[Points]) -> list[Curve
             x = sorted(found)
             curves.append(Curve(curve_label(run), x, [found[at] for at in x], run.is_baseline, number))
     return curves
-
-
-def _figure(image: bytes, alt: str, caption: str) -> ReportFigure:
-    return ReportFigure("data:image/svg+xml;base64," + base64.b64encode(image).decode(), alt, caption)

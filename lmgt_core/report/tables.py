@@ -51,11 +51,11 @@ def _marks(runs: Sequence[ReportRun], metric: str) -> list[Row]:
     """
     marks = []
     for run in runs:
-        own = _interval(run, metric)
-        others = [_interval(o, metric) for o in runs if o is not run and o.finished and metric in o.metrics]
+        own = interval_of(run, metric)
+        others = [interval_of(o, metric) for o in runs if o is not run and o.finished and metric in o.metrics]
         highest = own is not None and bool(others) and all(i is not None and own[0] > i[1] for i in others)
         baseline = None if run.is_baseline else baseline_of(run, runs)
-        beside = None if baseline is None else _interval(baseline, metric)
+        beside = None if baseline is None else interval_of(baseline, metric)
         against = None
         if own is not None and beside is not None:
             against = "above" if own[0] > beside[1] else "below" if own[1] < beside[0] else "overlaps"
@@ -63,7 +63,8 @@ def _marks(runs: Sequence[ReportRun], metric: str) -> list[Row]:
     return marks
 
 
-def _interval(run: ReportRun, metric: str) -> tuple[float, float] | None:
+def interval_of(run: ReportRun, metric: str) -> tuple[float, float] | None:
+    """The 95 % interval of a metric's last value; None for an unfinished run and where there is none."""
     interval = run.metrics.get(metric, {}).get("ci95")
     return None if interval is None or not run.finished else (float(interval[0]), float(interval[1]))
 

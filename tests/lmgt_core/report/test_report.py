@@ -362,3 +362,30 @@ def test_the_window_is_a_tenth_of_the_shortest_seed() -> None:
     assert smoothing_window([table(5)]) == 1
     assert smoothing_window([table(5000)]) == 100
     assert smoothing_window([]) == 1
+
+
+def test_the_result_stands_first_in_a_sentence(tmp_path: Path, unillustrated: None) -> None:
+    better = write_run(tmp_path / "better", "oracle", "oracle (privileged)", 0.8, audit=AUDIT)
+    equal = write_run(tmp_path / "equal", "random", "baseline (no model)", audit=AUDIT)
+    one = write_run(tmp_path / "one", "minilm", "embedding model", 0.8, seeds=(0,), audit=AUDIT)
+    unfinished = write_run(tmp_path / "half", "minilm", "embedding model", 0.8, finish=False)
+    runs = [write_run(tmp_path / "none"), better, equal, one, unfinished]
+    report = build_report(runs, tmp_path / "report.html")
+    first, second, third = report["groups"][0]["sentences"]
+    interval = r"[\d.e-]+ \[[\d.e-]+, [\d.e-]+\]"
+    start = r"With better \(oracle \(privileged\)\), object success ended at "
+    assert re.fullmatch(rf"{start}{interval}, without a judge at {interval}: higher\.", first)
+    assert second.startswith("With equal (baseline (no model))") and second.endswith(": no clear difference.")
+    assert "(one seed)" in third and third.endswith(": no clear difference.")
+    assert first in Page((tmp_path / "report.html").read_text()).text
+    alone = build_report([better], tmp_path / "alone.html")["groups"][0]["sentences"]
+    assert len(alone) == 1 and "without a judge" not in alone[0]
+
+
+def test_figures_are_written_as_files_where_a_folder_is_named(runs: dict[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "figures"
+    main(ReportConfig(tuple(runs.values()), tmp_path / "report.html", figures=folder))
+    written = sorted(path.name for path in folder.iterdir())
+    assert "test-house.json.gz-learning-curves-of-object-success.svg" in written
+    assert all(path.read_bytes().lstrip().startswith(b"<?xml") for path in folder.iterdir())
+    assert all(path.stat().st_size < 200_000 for path in folder.iterdir())
