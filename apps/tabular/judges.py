@@ -11,7 +11,7 @@ from apps.tabular.env import LabelJudge, describe
 from apps.tabular.labels import Table, oracle_labels
 from apps.tabular.mdp import FiniteMDP, Floats, value_iteration
 from lmgt_core.audit.audit import Probe, balance_probes
-from lmgt_core.audit.gate import SelectiveGate, audit_judge
+from lmgt_core.audit.gate import PlayRates, SelectiveGate, audit_judge
 from lmgt_core.errors import UserError
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import PromptTemplate
@@ -80,7 +80,8 @@ class Gated:
 def gate(mdp: FiniteMDP, table: Table, min_precision: float | None, rng: np.random.Generator) -> Gated:
     """The judge behind its gate, audited on as many good as bad actions; ungated if `min_precision` is None.
 
-    Precision and coverage are those on all actions of all states that are no ends, where most actions are bad.
+    Precision and coverage are those on all actions of all states that are no ends, where most actions are bad; what is
+    demanded holds at that rate.
     """
     truth, template = oracle_labels(mdp), PromptTemplate("", "{state}, {action}")
     states = np.flatnonzero(~mdp.terminal)
@@ -93,7 +94,10 @@ def gate(mdp: FiniteMDP, table: Table, min_precision: float | None, rng: np.rand
             for s, row in zip(states, prompts, strict=True)
             for a, prompt in enumerate(row)
         ]
-        audit = audit_judge(judge, balance_probes(probes, rng), min_precision, rng, gated=True)
+        good = float(np.mean([probe.label is Verdict.GOOD for probe in probes]))
+        rates = PlayRates.known({Verdict.GOOD: good, Verdict.BAD: 1.0 - good})
+        even = balance_probes(probes, rng)
+        audit = audit_judge(judge, even, min_precision, rng, gated=True, play_rates=rates)
         selective = SelectiveGate(judge, audit.thresholds)
         for s, row in zip(states, prompts, strict=True):
             gated[s] = selective.judge(row)
