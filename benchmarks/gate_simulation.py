@@ -1,0 +1,190 @@
+"""How often the audit's promise is broken, on synthetic judges: `python -m benchmarks.gate_simulation`.
+
+The promise is broken if the true precision behind the chosen threshold is less than demanded. Beside the gate stand the
+rule that it replaced (revision 07f8a4e, kept here and nowhere else) and, for groups, bets on the means of groups.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy is imported
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+import lmgt_core
+from benchmarks.synthetic_judges import BAD, DEMAND, FAMILIES, GOOD, Family, Rng, Trial
+from lmgt_core.audit.fixed_sequence import passed_ranks, start_ranks
+from lmgt_core.audit.play_rates import demands_on_probes
+from lmgt_core.audit.precision import clopper_pearson, group_weights
+from lmgt_core.audit.thresholds import DELTA, MIN_PROBES, find_thresholds
+from lmgt_core.files import write_atomic
+from lmgt_core.training.provenance import command_line, git_revision, machine
+
+
+def gate(trial: Trial, rng: Rng) -> float | None:
+    """The threshold that the gate chooses."""
+    demands, delta = demands_on_probes({GOOD: DEMAND}, trial.rates, {GOOD: 0.5, BAD: 0.5}, trial.heard, DELTA)
+    return find_thresholds(trial.answers, demands, rng, delta)[GOOD]
+
+
+def rule_before(trial: Trial, rng: Rng) -> float | None:
+    """The threshold that the gate chose at revision 07f8a4e: on half of the groups, twenty quantiles are tried.
+
+    The lowest one with 20 answers and a lower 95 % bound of the demand is taken; the bound is the smaller of
+    Clopper-Pearson's and a cluster bootstrap's, and is not corrected for the search.
+    """
+    every = trial.answers
+    names = rng.permutation(np.unique(every.group))
+    answers = every.where(np.isin(every.group, names[: (len(names) + 1) // 2]))
+    if len(answers) < MIN_PROBES:
+        return None
+    candidates = np.unique(np.quantile(answers.confidence, np.linspace(0, 1, 20, endpoint=False), method="lower"))
+    above = answers.confidence[:, None] >= candidates[None, :]
+    right = above & answers.right[:, None]
+    exact = np.array([clopper_pearson(int(r), int(n), 0.05) for r, n in zip(right.sum(0), above.sum(0), strict=True)])
+    groups, group = np.unique(answers.group, return_inverse=True)
+    sums = np.zeros((2, len(groups), len(candidates)))
+    np.add.at(sums[0], group, right)
+    np.add.at(sums[1], group, above)
+    weights = group_weights(len(groups), rng)
+    drawn = weights @ sums[1]
+    shares = np.divide(weights @ sums[0], drawn, out=np.zeros_like(drawn), where=drawn > 0)
+    lower = np.minimum(exact, np.quantile(shares, 0.05, axis=0, method="lower")) if len(groups) > 1 else 0 * exact
+    trusted = candidates[(above.sum(0) >= MIN_PROBES) & (lower >= DEMAND)]
+    return float(trusted[0]) if len(trusted) else None
+
+
+def bets_on_groups(trial: Trial, rng: Rng) -> float | None:
+    """The threshold by bets on the means of groups instead of one answer a group, at the demand on the probes.
+
+    With X_g the share of right answers of group g behind a threshold, the mean over fixed bets b of the product over
+    groups of 1 + b (X_g - demand) has an expectation of 1 at most where the precision is too small, and its inverse
+    is a p-value (Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting").
+    """
+    demands, delta = demands_on_probes({GOOD: DEMAND}, trial.rates, {GOOD: 0.5, BAD: 0.5}, trial.heard, DELTA)
+    answers, demand = trial.answers, demands[GOOD]
+    names, group = np.unique(answers.group, return_inverse=True)
+    if len(names) < MIN_PROBES:
+        return None
+    order = np.lexsort((rng.random(len(answers)), -answers.confidence))
+    member = group[order][None, :] == np.arange(len(names))[:, None]  # [group, rank]
+    count, right = member.cumsum(1), (member & answers.right[order][None, :]).cumsum(1)
+    gain = np.where(count > 0, right / np.maximum(count, 1) - demand, 0.0)
+    bets = np.arange(1, 11)[:, None] / 10 / demand
+    wealth = np.array([np.log(np.maximum(1 + bet * gain, 1e-12)).sum(0) for bet in bets])
+    p_values = np.exp(-np.logaddexp.reduce(wealth, axis=0)) * len(bets)
+    confidence = answers.confidence[order]
+    met = (count > 0).sum(0)
+    starts = {int(np.flatnonzero(met <= rank)[-1]) + 1 for rank in start_ranks(len(names), MIN_PROBES)[:-1]}
+    ends = confidence > np.append(confidence[1:], -np.inf)
+    passed = passed_ranks(p_values, ends, sorted(starts | {len(answers)}), delta)
+    return float(confidence[passed[-1] - 1]) if passed else None
+
+
+RULES: Mapping[str, Callable[[Trial, Rng], float | None]] = {
+    "before": rule_before,
+    "now": gate,
+    "bets": bets_on_groups,
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How often a rule broke the promise in `trials`, and the mean coverage that it found."""
+
+    broken: int
+    trials: int
+    coverage: float
+
+    def __str__(self) -> str:
+        n = self.trials
+        low = clopper_pearson(self.broken, n, 0.025)
+        high = 1 - clopper_pearson(n - self.broken, n, 0.025)
+        return f"{100 * self.broken / n:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def simulate(family: Family, rule: str, trials: int, seed: int = 0) -> Outcome:
+    """What the rule does on `trials` judges of the family; every rule sees the same judges."""
+    broken, coverage = 0, 0.0
+    for number in range(trials):
+        trial = family.draw(np.random.default_rng([seed, number]))
+        threshold = RULES[rule](trial, np.random.default_rng([seed, number, 1]))
+        if threshold is not None:
+            broken += trial.precision(threshold) < DEMAND
+            coverage += trial.coverage(threshold)
+    return Outcome(broken, trials, coverage / trials)
+
+
+@dataclass(frozen=True)
+class SimulationConfig:
+    """Simulates the gate on synthetic judges and prints how often its promise is broken."""
+
+    trials: int = 2000
+    """Judges of each family."""
+    out: Path | None = None
+    """A page for the table (.md)."""
+
+
+def table(trials: int) -> list[str]:
+    """The lines of a Markdown table."""
+    lines = [
+        "| judges | broken before, % | now, % | bets, % | coverage before | now | bets |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for family in FAMILIES:
+        found = [simulate(family, rule, trials) for rule in RULES]
+        errors = [str(outcome) if family.hard else "" for outcome in found]
+        lines.append(
+            " | ".join(["|", family.name, *errors, *(f"{o.coverage:.2f}" for o in found), "|"]).replace("| |", "|")
+        )
+        print(lines[-1], flush=True)
+    return lines
+
+
+def page(lines: list[str], trials: int, seconds: float) -> str:
+    """The page for the table."""
+    revision = git_revision(Path(lmgt_core.__path__[0]))
+    return PAGE.format(
+        table="\n".join(lines),
+        trials=trials,
+        seconds=seconds,
+        command=command_line(),
+        revision=revision,
+        cpu=machine()["cpu"],
+    )
+
+
+PAGE = """# How often the gate breaks its promise
+
+{trials} synthetic judges of each sort (`benchmarks/synthetic_judges.py`) are audited on 400 answers where the name does
+not say otherwise; a precision of .75 is demanded, and may be missed in 10 % of audits (delta). *Broken*: the gate spoke
+and its true precision was under .75, in percent of all audits, with the exact 95 % interval. *Coverage*: the mean share
+of good answers that the gate let through, 0 where it stayed silent. *At the border* means a true precision of .7499.
+
+- **before**: twenty thresholds, uncorrected bounds, half of the probes (revision 07f8a4e)
+- **now**: fixed-sequence tests with exact binomial tails, one answer a group, demands at the rate of play
+- **bets**: the same sequence with bets on the means of groups, for comparison; not in use
+
+{table}
+
+Made by `{command}` at revision {revision}, in {seconds:.0f} CPU seconds on {cpu}, two cores that others used too.
+"""
+
+
+def main(config: SimulationConfig) -> None:
+    """Prints the table, and writes the page."""
+    start = time.process_time()
+    lines = table(config.trials)
+    seconds = time.process_time() - start
+    print(f"{seconds:.0f} CPU seconds")
+    if config.out is not None:
+        write_atomic(config.out, page(lines, config.trials, seconds))
+
+
+if __name__ == "__main__":
+    main(tyro.cli(SimulationConfig))
