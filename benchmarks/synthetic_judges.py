@@ -98,6 +98,28 @@ def objects(precision: float, correlation: float, count: int, each: int) -> Call
     return draw
 
 
+def sure_of_objects(
+    chance: Callable[[Floats], Floats], correlation: float, count: int, each: int
+) -> Callable[[Rng], Trial]:
+    """Judges with one confidence for all answers about an object, which succeed together as in `objects`."""
+    known = curve(chance, 1)
+
+    def draw(rng: Rng) -> Trial:
+        confidence, rest = rng.random(count), (1 - correlation) / correlation
+        right = chance(confidence)
+        group = np.repeat(np.arange(count), each)
+        answers = said_good(confidence[group], rng.beta(right * rest, (1 - right) * rest)[group], rng, group)
+        true = known(rng)
+        return Trial(answers, true.precision, true.coverage)
+
+    return draw
+
+
+def over_and_under(c: Floats) -> Floats:
+    """Precision behind a threshold crosses the demand again and again as it is lowered."""
+    return 0.747 + 0.15 * np.sin(8 * np.pi * (1 - c))
+
+
 def balanced(true: float, false: float) -> Callable[[Rng], Trial]:
     """Probes with as many good as bad ones by design; good is said to shares `true` and `false` of them."""
 
@@ -157,11 +179,13 @@ FAMILIES = (
     Family("more confident, more wrong", curve(lambda c: 0.9 - 0.302 * c)),
     Family("up and down", curve(lambda c: np.where(c > 0.9, 0.45, np.where(c > 0.5, 0.82, 0.7)))),
     Family("waves around the border", curve(lambda c: UNDER - 0.1 * np.sin(8 * np.pi * (1 - c)))),
+    Family("crossing the border again and again", curve(over_and_under)),
     Family("anyone", anyone),
     Family("balanced by design, at the border", balanced(0.9, 0.9 / 3 + 0.0005)),
     Family("40 objects of 10, known or not", objects(UNDER, 1, 40, 10)),
     Family("40 objects of 10, correlation .3", objects(UNDER, 0.3, 40, 10)),
     Family("100 objects of 4, correlation .1", objects(UNDER, 0.1, 100, 4)),
+    Family("40 objects of 10, crossing again and again", sure_of_objects(over_and_under, 0.3, 40, 10)),
     Family("one in five in play, known", shifted(0.9, FALSE_AT_BORDER + 0.0002, 0.2, "known")),
     Family("one in five in play, 300 counted", shifted(0.9, FALSE_AT_BORDER + 0.0002, 0.2, "counted")),
     Family("one in five in play, 2000 unlabelled", shifted(0.9, FALSE_AT_BORDER + 0.0002, 0.2, "unlabelled")),

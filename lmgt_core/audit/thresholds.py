@@ -3,29 +3,38 @@
 The promise, for each verdict apart: with probability at least 1 - delta over the draw of probes, the precision behind
 the gate is at least what was demanded, whichever threshold was chosen. For two verdicts together it is 1 - 2 delta.
 
-Probes about one object or one topic share their errors, and are not taken for independent: of the answers of a group
-with the same verdict one is drawn, and only the drawn ones are tested, with exact binomial tails. This assumes that
-groups are drawn independently of each other, and nothing about what happens within one. What is promised is the
-precision of an answer drawn so: a group at random, and then one of its answers behind the gate that is drawn as the
-probes were. Where every probe is its own group, nothing is lost. Bets on the means of groups (Waudby-Smith and Ramdas
-2024) use all answers; benchmarks/gate_simulation.py measures both. They find more where groups are large and their
-answers hardly depend on each other, and less elsewhere, and their promise is not exact where precision does not rise
-with confidence; so one answer a group it is.
+Probes about one object or one topic share their errors, and are not taken for independent. Groups are assumed to be
+drawn independently of each other; nothing is assumed about what happens within one. What is promised is the precision
+of an answer drawn so: a group at random among those with an answer behind the gate, and then one of these answers.
+
+- Where groups have fewer than three answers of a verdict on average, one of each group's is drawn, and the drawn ones
+  are tested with exact binomial tails. The promise is then exact, whatever the confidence (`fixed_sequence`).
+- Where they have more, all answers are used, by bets on the means of groups (`group_bets`). The promise is exact for a
+  precision that falls below the demand once as the threshold is lowered. If it crosses the demand several times, a
+  start of the tests may fall between two crossings, and then the argument holds only nearly; no simulated judge broke
+  the promise more often for it.
+
+Which of the two is taken depends on how many answers there are, not on whether they are right.
+benchmarks/gate_simulation.py measures both on groups: bets find up to twice as much where answers of a group hardly
+depend on each other, and less where a group is all right or all wrong.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lmgt_core.audit.audit import Thresholds
 from lmgt_core.audit.fixed_sequence import passed_ranks, start_ranks
+from lmgt_core.audit.group_bets import counts_by_rank, p_values_of_groups, ranks_of_groups
 from lmgt_core.audit.precision import Answers
 from lmgt_core.judging.judgment import Verdict
 
 LABELS: Mapping[Verdict, int] = {Verdict.GOOD: 1, Verdict.NEUTRAL: 0, Verdict.BAD: -1}
 DELTA = 0.1  # how often a promise may fail
-MIN_PROBES = 20  # independent answers in a region before it may be trusted
+MIN_PROBES = 20  # groups, or answers where each is its own, in a region before it may be trusted
+BETS_FROM = 3.0  # answers a group on average; with fewer, one of each group finds more
 TOLERANCE = 1e-6  # of confidences: a model's last digits change with the batch
 
 
@@ -33,8 +42,8 @@ TOLERANCE = 1e-6  # of confidences: a model's last digits change with the batch
 class Evidence:
     """What was tested of one verdict: its threshold (None: there is none), and the tested answers.
 
-    `independent`: answers that were tested, one a group; `admitted`: those of them at or above the threshold, of which
-    `right` were right; with a threshold, so many right ones have at most a probability of `p_value` at the border.
+    `independent`: groups that had an answer; `admitted`: tested answers at or above the threshold, of which `right`
+    were right; so much evidence has at most a probability of `p_value` where the precision is less than demanded.
     """
 
     threshold: float | None
@@ -54,9 +63,10 @@ def find_thresholds(
     rng: np.random.Generator,
     delta: float = DELTA,
     min_probes: int = MIN_PROBES,
+    bets_from: float = BETS_FROM,
 ) -> Thresholds:
     """For each verdict the lowest confidence from which on its precision is surely as demanded, or None."""
-    found = find_evidence(answers, demands, rng, delta, min_probes)
+    found = find_evidence(answers, demands, rng, delta, min_probes, bets_from)
     return {verdict: evidence.threshold for verdict, evidence in found.items()}
 
 
@@ -66,36 +76,54 @@ def find_evidence(
     rng: np.random.Generator,
     delta: float = DELTA,
     min_probes: int = MIN_PROBES,
+    bets_from: float = BETS_FROM,
 ) -> dict[Verdict, Evidence]:
-    """For each verdict its threshold and what speaks for it; `rng` draws one answer a group, and sorts equal ones.
+    """For each verdict its threshold and what speaks for it; `rng` draws answers and orders.
 
-    A verdict without a demand, or with a demand of 1, which no sample can confirm, has no threshold.
+    `bets_from`: answers of a verdict a group from which on groups are tested by bets. A verdict without a demand, or with a demand of 1, which no sample can confirm, has no threshold.
     """
     wanted = dict.fromkeys(LABELS, demands) if isinstance(demands, int | float) else demands
     return {
-        verdict: _evidence(answers.where(answers.said == label), wanted.get(verdict, 1.0), rng, delta, min_probes)
+        verdict: _evidence(
+            answers.where(answers.said == label), wanted.get(verdict, 1.0), rng, delta, min_probes, bets_from
+        )
         for verdict, label in LABELS.items()
     }
 
 
-def _evidence(answers: Answers, demand: float, rng: np.random.Generator, delta: float, min_probes: int) -> Evidence:
+def _evidence(
+    answers: Answers, demand: float, rng: np.random.Generator, delta: float, min_probes: int, bets_from: float
+) -> Evidence:
+    groups = len(np.unique(answers.group))
+    if groups < min_probes or demand >= 1.0:
+        return Evidence(None, groups)
+    together = len(answers) >= bets_from * groups
+    tested = answers.at(rng.permutation(len(answers))) if together else one_of_each_group(answers, rng)
+    # Both are in random order, and so equal confidences are in the end.
+    tested = tested.at(np.argsort(-tested.confidence, kind="stable"))
+    starts = start_ranks(groups, min_probes)
+    if together:
+        admitted, right = counts_by_rank(tested.group, tested.right)
+        p_values = p_values_of_groups(admitted, right, demand, delta / 2, rng)
+        starts = sorted({*ranks_of_groups(admitted, starts[:-1]), len(tested)})
+    else:
+        p_values = _binomial_tails(tested.right, demand)
+    below = np.append(tested.confidence[1:], -np.inf)
+    passed = passed_ranks(p_values, tested.confidence > below, starts, delta)
+    # A gate admits what is TOLERANCE under its threshold: no tested answer may lie between the two.
+    clear = [rank for rank in passed if below[rank - 1] < tested.confidence[rank - 1] - TOLERANCE]
+    if not clear:
+        return Evidence(None, groups)
+    last = clear[-1]
+    found, hits = float(tested.confidence[last - 1]), int(tested.right[:last].sum())
+    return Evidence(found, groups, last, hits, min(1.0, float(p_values[last - 1])))
+
+
+def _binomial_tails(right: NDArray[np.bool_], demand: float) -> NDArray[np.float64]:
+    """[rank] the chance of as many right ones among the first answers, or more, where each is right with `demand`."""
     from scipy.stats import binom
 
-    drawn = one_of_each_group(answers, rng)
-    n = len(drawn)
-    if n < min_probes or demand >= 1.0:
-        return Evidence(None, n)
-    order = np.argsort(-drawn.confidence, kind="stable")  # `drawn` is in random order, and so are equal confidences
-    confidence, right = drawn.confidence[order], np.cumsum(drawn.right[order])
-    p_values = binom.sf(right - 1, np.arange(1, n + 1), demand)
-    below = np.append(confidence[1:], -np.inf)
-    passed = passed_ranks(p_values, confidence > below, start_ranks(n, min_probes), delta)
-    # A gate admits what is TOLERANCE under its threshold: no tested answer may lie between the two.
-    clear = [rank for rank in passed if below[rank - 1] < confidence[rank - 1] - TOLERANCE]
-    if not clear:
-        return Evidence(None, n)
-    last = clear[-1] - 1
-    return Evidence(float(confidence[last]), n, clear[-1], int(right[last]), float(p_values[last]))
+    return np.asarray(binom.sf(np.cumsum(right) - 1, np.arange(1, len(right) + 1), demand))
 
 
 def one_of_each_group(answers: Answers, rng: np.random.Generator) -> Answers:
