@@ -4,7 +4,7 @@ import importlib
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -84,6 +84,12 @@ COMMANDS = (
         "apps.control.study.table:main",
     ),
     Command(
+        ("tabular", "train"),
+        "train a table in a finite world, where every shift rule is served and evaluations are exact",
+        "apps.tabular.config:TrainConfig",
+        "apps.tabular.train:main",
+    ),
+    Command(
         ("slateq", "train"),
         "train a recommendation policy on simulated users, with a judge shifting its reward",
         "apps.slateq.train_config:TrainConfig",
@@ -156,6 +162,12 @@ COMMANDS = (
         "lmgt_core.cache.commands:main",
     ),
     Command(
+        ("models",),
+        "language models known by name: list, install, verify, remove",
+        "lmgt_core.models.commands:ModelsConfig",
+        "lmgt_core.models.commands:main",
+    ),
+    Command(
         ("study",),
         "a grid of trainings and what it answers: robustness, weight, granularity, complexity, ...",
         "lmgt_core.study.command:StudyConfig",
@@ -176,33 +188,41 @@ COMMANDS = (
 )
 
 
-# The apps whose tasks `lmgt judge` knows: name -> module:function(env, prompts, documents) -> JudgingTask.
-TASKS = {"control": "apps.control.judging_task:make_task", "slateq": "apps.slateq.judging_task:make_task"}
+# What `lmgt judge` and `lmgt study` run in, by --app.
+DOMAINS = {
+    "housekeep": "apps.housekeep.domain:make_domain",
+    "slateq": "apps.slateq.domain:make_domain",
+    "atari": "apps.atari_vision.domain:make_domain",
+    "control": "apps.control.domain:make_domain",
+    "tabular": "apps.tabular.domain:make_domain",
+}
+STUDIES = {
+    "housekeep": "apps.housekeep.study.app:APP",
+    "slateq": "apps.slateq.study:APP",
+    "atari": "apps.atari_vision.study:APP",
+    "control": "apps.control.study.app:APP",
+    "tabular": "apps.tabular.study_app:APP",
+}
+
+
+def _of_app(app: str, table: Mapping[str, str]) -> str:
+    if app not in table:
+        raise UserError(f"--app {app}: no such app; there are: {', '.join(table)}")
+    return table[app]
 
 
 def _judged(command: str, config: Any) -> Any:
-    """Runs an `lmgt judge` command on the task that its config names."""
-    if config.app not in TASKS:
-        raise UserError(f"--app {config.app}: no such app; there are: {', '.join(TASKS)}")
-    task = load(TASKS[config.app])(config.env, config.prompts, config.documents)
-    return load(f"lmgt_core.audit.commands:{command}")(config, task)
+    """Runs an `lmgt judge` command on the domain that its config names."""
+    domain = load(_of_app(config.app, DOMAINS))(config.env, config.prompts, config.documents)
+    return load(f"lmgt_core.audit.commands:{command}")(config, domain)
 
 
 ask, audit, distill = (partial(_judged, command) for command in ("ask", "audit", "distill"))
 
-# What `lmgt study` runs in: app -> module:app, which its processes import for themselves.
-STUDIES = {
-    "tabular": "apps.tabular.study_app:APP",
-    "control": "apps.control.study.app:APP",
-    "housekeep": "apps.housekeep.study.app:APP",
-}
-
 
 def study(config: Any) -> Any:
     """Runs a study with the app that its config names."""
-    if config.app not in STUDIES:
-        raise UserError(f"--app {config.app}: no such app; there are: {', '.join(STUDIES)}")
-    return load("lmgt_core.study.command:main")(config, STUDIES[config.app])
+    return load("lmgt_core.study.command:main")(config, _of_app(config.app, STUDIES))
 
 
 def usage() -> str:
@@ -252,10 +272,18 @@ def run(arguments: Sequence[str]) -> int:
     config = tyro.cli(
         load(command.config),
         prog="lmgt " + " ".join(command.words),
-        args=list(arguments[len(command.words) :]),
+        args=present_flags(command, arguments[len(command.words) :]),
     )
     load(command.main)(config)
     return 0
+
+
+def present_flags(command: Command, arguments: Sequence[str]) -> list[str]:
+    """The arguments with flags of before 0.2 under their present names, which the app's config module lists."""
+    module = importlib.import_module(command.config.partition(":")[0])
+    names: Mapping[str, str] = getattr(module, "OLD_FLAGS", {})
+    split = [argument.partition("=") for argument in arguments]
+    return [names.get(flag, flag) + equals + value for flag, equals, value in split]
 
 
 def way_on(arguments: Sequence[str]) -> str:

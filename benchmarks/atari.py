@@ -28,9 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from apps.atari_vision.config import JudgeConfig
 from apps.atari_vision.describe import FrameDescriber, captions_of
-from apps.atari_vision.domain import Judging, name_judging, world_captioner
+from apps.atari_vision.domain import AtariDomain, guided, world_captioner
 from apps.atari_vision.frames import collect
 from apps.atari_vision.learners.settings import recurrent_config, sb3_settings
 from apps.atari_vision.oracle import make_expert
@@ -39,7 +38,10 @@ from apps.atari_vision.train import recurrent_envs
 from apps.atari_vision.worlds import World, world
 from captioners.memory import FrameMemory
 from lmgt_core.errors import UserError
-from lmgt_core.report.terminal_tables import print_table
+from lmgt_core.guidance.config import JudgeConfig
+from lmgt_core.guidance.guidance import Guidance
+from lmgt_core.guidance.shift_source import RewardShifter
+from lmgt_core.terminal.tables import print_table
 
 FRAMES = 4  # of the game, a decision
 ROUNDS = 5  # medians are of so many
@@ -177,26 +179,28 @@ def judge_rows(made: World, names: Mapping[str, str], decision: float, frames: i
     for name, spec in names.items():
         for captioner in ("none", "objects"):
             arm: Row = {"judge": name, "reads": "the frame" if captioner == "none" else "objects caption"}
-            files = (folder / "judgments.sqlite", folder / "captions.sqlite")
+            memory = FrameMemory()
             try:
-                judging = name_judging(made, JudgeConfig(gate=False), spec, captioner, *files)
+                reader = world_captioner(captioner, made, memory)
+                domain = AtariDomain(made, reader, memory, folder / "captions.sqlite")
+                guidance = guided(domain, JudgeConfig(spec, gate=False), folder / "judgments.sqlite")
             except UserError as error:
                 rows.append({**arm, "missing": str(error)})
                 continue
-            question, shift = _judging_seconds(judging, observations)
+            question, shift = _judging_seconds(guidance, made, observations)
             asked = {"seconds_a_question": question, "seconds_a_shift": shift}
             rows.append({**arm, **asked, "decision_times": (decision + shift) / decision, "missing": ""})
     return rows
 
 
-def _judging_seconds(judging: Judging, observations: Sequence[Any]) -> tuple[float, float]:
+def _judging_seconds(guidance: Guidance, made: World, observations: Sequence[Any]) -> tuple[float, float]:
     """Seconds of one question put to the judge alone, and of one shift: captioned, rendered, looked up or asked.
 
     Means; the first, which loads what is loaded late, is left out.
     """
-    assert judging.judge is not None
-    shifter, rng = judging.make_shifter(1), np.random.default_rng(0)
-    actions = [int(rng.integers(len(judging.world.knowledge.actions))) for _ in observations]
+    shifter, rng = guidance.shifts(0, 1), np.random.default_rng(0)
+    assert guidance.judge is not None and isinstance(shifter, RewardShifter)
+    actions = [int(rng.integers(len(made.knowledge.actions))) for _ in observations]
     prompts = []
     start = 0.0
     for i, (observation, action) in enumerate(zip(observations, actions, strict=True)):
@@ -206,7 +210,7 @@ def _judging_seconds(judging: Judging, observations: Sequence[Any]) -> tuple[flo
     few = prompts[1 : 1 + QUESTIONS]
     start = time.perf_counter()
     for prompt in few:
-        judging.judge.judge([prompt])
+        guidance.judge.judge([prompt])
     return (time.perf_counter() - start) / len(few), shift
 
 

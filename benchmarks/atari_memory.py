@@ -32,13 +32,13 @@ from apps.atari_vision.ngu.run import make_trainer
 from apps.atari_vision.r2d2.config import SMALL, R2D2Config, without_memory
 from apps.atari_vision.r2d2.run import Schedule, Trainer, Worlds
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.judges.oracle import OracleJudge
 from lmgt_core.judging.description import Description
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import Prompt, PromptTemplate
-from lmgt_core.report.terminal_tables import print_table, write_rows
 from lmgt_core.rules.shift import Raw
+from lmgt_core.terminal.tables import print_table, write_rows
 from lmgt_core.training.statistics import bootstrap_ci
 
 EVALUATIONS = 10

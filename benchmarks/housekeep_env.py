@@ -24,10 +24,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-import apps.housekeep
 from apps.housekeep.config import SimulatorConfig
 from apps.housekeep.episodes.episode import Episode
-from apps.housekeep.episodes.load import load_many
+from apps.housekeep.episodes.load import BUILTIN_FOLDER, load_many
 from apps.housekeep.simulator.factory import check_simulator, make_simulator
 from apps.housekeep.simulator.protocol import Action, Simulator
 from apps.housekeep.simulator.remote import RemoteSimulator
@@ -118,7 +117,7 @@ def table_of(speeds: Iterable[Speed], size: int) -> Table:
 
 
 def main() -> None:
-    builtin = sorted((Path(apps.housekeep.__file__).parent / "data" / "builtin").glob("*.json.gz"))
+    builtin = sorted(BUILTIN_FOLDER.glob("*.json.gz"))
     parser = argparse.ArgumentParser(description="Speed of the Housekeep world.")
     parser.add_argument("--episodes", nargs="+", type=Path, default=builtin, help="episode files (default: built-in)")
     parser.add_argument("--seconds", type=float, default=2.0, help="seconds for each figure")

@@ -44,6 +44,6 @@ transfer() { # apartment, positions
 transfer val/Ihlen_1 ::4
 transfer test/Ihlen_0 ::4
 
-# C: the primitive control on pixels, short: that the loop runs, and how fast.
+# C: primitive actions on pixels, short: that the loop runs, and how fast.
 [ -f "$out/c/summary.json" ] || "$lmgt" housekeep train "${labels[@]}" --episodes "$scene" --select 0:800 --judge oracle \
-    --control primitive --algorithm dqn --steps 1500 --evaluate-every 1500 --evaluate-count 1 --seeds 0 --out "$out/c"
+    --action-space primitive --algorithm dqn --steps 1500 --evaluate-every 1500 --evaluate-count 1 --seeds 0 --out "$out/c"

@@ -27,7 +27,7 @@ from apps.control.worlds import WORLDS
 from lmgt_core.cache.judge_cache import JudgeCache
 from lmgt_core.distill.judge import distill
 from lmgt_core.files import write_json_atomic
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.guidance.wrappers import RewardShift
 from lmgt_core.judges.distilled import DistilledJudge, load_student
 from lmgt_core.judges.huggingface.shared_prefix import PrefixScorer

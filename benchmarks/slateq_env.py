@@ -24,7 +24,7 @@ from rich.progress import Progress
 from apps.slateq.config import WorldConfig
 from apps.slateq.simulator.make import make_simulator
 from apps.slateq.simulator.recsim_faults import lent, mend_luck, recsim_maker
-from lmgt_core.report.terminal_tables import print_table
+from lmgt_core.terminal.tables import print_table
 
 SETTINGS = ((10, 3), (10, 2), (20, 3))
 KNOWN = {  # minutes, measured on RecSim's own package before

@@ -28,7 +28,7 @@ from typing import Any
 
 from apps.slateq.simulator import recsim_faults
 from apps.slateq.train_config import TrainConfig
-from lmgt_core.report.terminal_tables import print_table
+from lmgt_core.terminal.tables import print_table
 
 AIM = 10
 AGENT = "slate_topk_topk_q"  # RecSim's name of QL-TT-TS
@@ -123,14 +123,13 @@ def ours(steps: int) -> list[Speed]:
     from apps.slateq.tensorflow_setup import one_deterministic_thread
 
     one_deterministic_thread()
-    from apps.slateq.train import resolved
     from apps.slateq.trainer import Trainer
     from lmgt_core.training.run_log import RunLog
 
     total = WARM_UP + steps
     with TemporaryDirectory() as folder:
         config = TrainConfig(
-            policy="QL-TT-TS",
+            algorithm="QL-TT-TS",
             judge="none",
             users=128,
             steps=total,
@@ -144,7 +143,7 @@ def ours(steps: int) -> list[Speed]:
         def tick(new: int) -> None:
             moments.append(Moment.now(new + (moments[-1].steps if moments else 0)))
 
-        with RunLog.create(config.out, resolved(config), resume=False) as log:
+        with RunLog.create(config.out, {}) as log:
             Trainer(config, 0, None, config.out).train(log, tick)
     begun = next(moment for moment in moments if moment.steps >= WARM_UP)
     return [Speed.between(f"lmgt, {config.users} users", begun, moments[-1])]

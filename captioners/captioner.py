@@ -7,11 +7,13 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lmgt_core.errors import UserError
+
 Image = NDArray[np.uint8]  # [height, width, 3], RGB
 Images = NDArray[np.uint8]  # [batch, height, width, 3], RGB
 
 
-class CaptionerError(Exception):
+class CaptionerError(UserError):
     """A captioner that cannot be made: one line that says what is missing, and the way out."""
 
 

@@ -30,7 +30,10 @@ class FrameMemory:
 
     def recall(self, image: Image) -> Any:
         """The memory behind `image`; LookupError where no running game has shown it."""
-        return self._held[image_digest(image)]
+        digest = image_digest(image)
+        if digest not in self._held:
+            raise LookupError("no running game has shown this frame, so there is no memory to read")
+        return self._held[digest]
 
 
 class MemoryCaptioner:
@@ -51,5 +54,5 @@ class MemoryCaptioner:
     def _caption(self, image: Image) -> Caption:
         try:
             return self.words(self.memory.recall(image))
-        except LookupError:
-            return CaptionFailure("no running game has shown this frame, so there is no memory to read")
+        except LookupError as error:
+            return CaptionFailure(str(error))

@@ -1,12 +1,12 @@
 """A captioner's name on a command line becomes a captioner: `ocr`, `objects`, `trained:FILE`, `llava:MODEL?bits=8`,
 `openai:MODEL@URL`. A captioner's module is imported when it is asked for."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from captioners.captioner import Captioner, CaptionerError
+from lmgt_core.judging.registry import JudgeSpec, split_spec
 
 NAMES: Mapping[str, str] = {
     "ocr": "reads what is written in a frame (RapidOCR)",
@@ -55,13 +55,9 @@ def make_captioner(spec: str, context: CaptionerContext) -> Captioner:
     raise CaptionerError(f"--captioner {spec}: no such captioner here; choose one of {', '.join(NAMES)}")
 
 
-def parse_captioner(spec: str) -> tuple[str, str, dict[str, str]]:
-    """name, argument and options of `name:argument?option=value&...`; "" and {} where there are none."""
-    head, options = spec.strip(), {}
-    if match := re.search(r"\?(\w+=[^&?]*(?:&\w+=[^&?]*)*)$", head):
-        head = head[: match.start()]
-        options = dict(pair.split("=", 1) for pair in match[1].split("&"))
-    name, _, argument = head.partition(":")
-    if not name:
+def parse_captioner(spec: str) -> JudgeSpec:
+    """Name, argument and options of `name:argument?option=value&...`; "" and {} where there are none."""
+    parsed = split_spec(spec)
+    if not parsed.provider:
         raise CaptionerError(f"--captioner {spec!r}: a captioner is named name or name:argument, like ocr")
-    return name, argument, options
+    return parsed

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from lmgt_core.report.terminal_tables import print_table, write_rows
+from lmgt_core.terminal.tables import print_table, write_rows
 
 SETUP = "make setup"
 MISSING = "missing"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import tyro
 
-from apps.cli import find, load, run
+from apps.cli import find, load, present_flags, run
 
 ROOT = Path(__file__).resolve().parents[1]
 READMES = (ROOT / "README.md", *sorted((ROOT / "apps").rglob("README.md")))
@@ -34,7 +34,7 @@ def test_a_command_of_the_readmes_is_understood(line: str) -> None:
     for flag in ("--votes", "--splits"):  # `--votes ...` stands for the reader's file
         if flag in rest and (rest.index(flag) == len(rest) - 1 or rest[rest.index(flag) + 1].startswith("--")):
             rest.insert(rest.index(flag) + 1, "FILE")
-    config = tyro.cli(load(command.config), args=rest)
+    config = tyro.cli(load(command.config), args=present_flags(command, rest))
     assert type(config).__name__ == command.config.partition(":")[2]
 
 

@@ -1,65 +1,49 @@
 """What the commands on pictures can be told."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-AGENTS = ("r2d2", "ngu", "dqn", "ppo")
+from lmgt_core.training.config import TrainingConfig
+
+ALGORITHMS = ("r2d2", "ngu", "dqn", "ppo")
+
+
+OLD_FLAGS: Mapping[str, str] = {"--agent": "--algorithm"}
 
 
 @dataclass(frozen=True)
-class JudgeConfig:
-    """How a judge shifts the reward, and how far it is trusted."""
-
-    rule: str = "raw"
-    """How judgments become shifts: raw, continuous, centered, annealed, annealed:exponential."""
-    scale: float = 1.0
-    """Size of a shift, in units of reward; games pay dqn and ppo the sign of their reward, before the shift."""
-    gate: bool = True
-    """Audit the judge first and let it speak only where it is precise enough; --no-gate lets it always speak."""
-    min_precision: float = 0.75
-    """The lower bound of the precision that a verdict needs to be let through."""
-    audit_questions: int = 600
-    """Questions of the audit, at most, about frames of play that is half the expert's and half random; 0: none."""
-    strategy: str = "zero-shot"
-    """Prompt strategy: a template in apps/atari_vision/prompts/<world>, or in --prompts."""
-    prompts: Path | None = None
-    """A folder of your own prompt templates for the world."""
-
-
-@dataclass(frozen=True)
-class TrainConfig(JudgeConfig):
+class TrainConfig(TrainingConfig):
     """Train an agent on a game or a rendered table, with a judge of captions or frames shifting its reward."""
 
     env: str = "Pong"
     """Blackjack-box, Blackjack-cards, CartPole, Pong, Breakout, Freeway, Pitfall, MontezumaRevenge."""
-    agent: str = "dqn"
+    algorithm: str = "dqn"
     """r2d2, ngu (this project's), dqn, ppo (Stable-Baselines3)."""
     judge: str = "oracle"
     """none, neutral, random, oracle, noisy-oracle:P, smollm2, hf:MODEL, openai:MODEL@URL, distilled:FILE, ..."""
     captioner: str = "none"
     """What puts frames into words: none (the judge sees the frame), objects (privileged), ocr, trained:FILE,
     llava:MODEL, openai:MODEL@URL."""
+    scale: float = 1.0
+    """Size of a shift, in units of reward; games pay dqn and ppo the sign of their reward, before the shift."""
+    audit_questions: int = 600
+    """Questions of the audit, at most, about frames of play that is half the expert's and half random; 0: none."""
     steps: int = 100_000
     """Decisions to train for, of all copies of the world together; r2d2 and ngu round up to whole steps of all."""
-    seeds: tuple[int, ...] = (0, 1, 2)
     out: Path = Path("runs/atari")
     """The run directory."""
     resume: bool = False
-    """Continue a run that was killed: r2d2 and ngu from their last checkpoint, dqn and ppo with whole seeds."""
-    workers: int = 1
-    """Seeds trained at the same time, each in a process of its own."""
+    """Continue a run that was killed, or add seeds to it: r2d2 and ngu go on from their last checkpoint, dqn and ppo
+    with whole seeds."""
     set: tuple[str, ...] = ()
     """Hyper-parameters of the agent other than this project's choice, like: --set actors=4 learning_rate=0.001."""
-    evaluate_every: int | None = None
-    """Decisions between two points of the learning curve (default: a tenth of --steps)."""
     evaluation_episodes: int | None = None
     """Episodes of an evaluation (default: 5 of a game, 20 of CartPole, 2000 of Blackjack)."""
     checkpoint_every: int | None = None
     """Decisions between two checkpoints of r2d2 and ngu (default: a tenth of --steps)."""
     limit: int | None = None
     """Most decisions of a game's episode, in training and evaluation (default: 27,000, half an hour of play)."""
-    cache: Path | None = None
-    """Where judgments are kept (default: judgments.sqlite in --out)."""
     captions: Path | None = None
     """Where captions are kept (default: captions.sqlite in --out)."""
 
@@ -112,7 +96,7 @@ class CompareConfig:
     """Of that training."""
     train_steps: int = 0
     """Decisions to train an agent for with each arm's judgments, and once with none; 0: none is trained."""
-    agent: str = "dqn"
+    algorithm: str = "dqn"
     """Which one: dqn, ppo, r2d2, ngu; the first two also play a part of the frames that are asked about."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Of those trainings."""

@@ -1,7 +1,7 @@
 """A frame and an action become a question: by a caption of the frame, or with the frame itself.
 
 A caption of the world's own form is taken apart into facts, so that judges which are no language models can read it.
-A frame that could not be captioned carries the reason in its facts; `lmgt_core.compare.uncaptioned` keeps it from the
+A frame that could not be captioned carries the reason in its facts; `lmgt_core.judging.uncaptioned` keeps it from the
 judge and calls the answer unreadable.
 """
 
@@ -14,9 +14,8 @@ from apps.atari_vision.simulator.seen import FRAME, MEMORY, Seen
 from apps.atari_vision.worlds import World
 from captioners.captioner import Caption, Captioner, CaptionFailure, image_digest
 from captioners.memory import FrameMemory
-from lmgt_core.compare.uncaptioned import UNCAPTIONED
-from lmgt_core.guidance.shifter import RewardShifter, Shifts
 from lmgt_core.judging.description import Description, Image
+from lmgt_core.judging.uncaptioned import UNCAPTIONED
 
 ACTION = "action"  # the fact that names the action
 IN_THE_PICTURE = "The picture shows the state."
@@ -30,25 +29,21 @@ class FrameDescriber:
 
     def __init__(self, world: World, captioner: Captioner | None, memory: FrameMemory) -> None:
         self.world, self.captioner, self.memory = world, captioner, memory
-        self._looked: dict[str, Caption] = {}  # frame's digest -> what was said of it in the last look
 
-    def look(self, observations: Sequence[Seen]) -> None:
-        """Notes the memory behind these observations and has their frames captioned in one batch."""
+    def __call__(
+        self, observations: Sequence[Seen], actions: Sequence[Any], outcomes: Sequence[Any] = ()
+    ) -> list[Description]:
+        """[decision] descriptions of `actions` taken when `observations` were shown; frames are captioned together."""
         for observation in observations:
             self.memory.remember(observation[FRAME], observation[MEMORY])
-        if self.captioner is not None:
-            frames = {image_digest(o[FRAME]): o[FRAME] for o in observations}
-            self._looked = dict(zip(frames, captions_of(self.captioner, list(frames.values())), strict=True))
-
-    def __call__(self, observation: Seen, action: Any) -> Description:
-        """The description of `action` taken when `observation` was shown."""
-        frame = observation[FRAME]
+        frames = [observation[FRAME] for observation in observations]
+        chosen = [int(action) for action in actions]
         if self.captioner is None:
-            self.memory.remember(frame, observation[MEMORY])
-            return self.of_frame(frame, int(action))
-        if (digest := image_digest(frame)) not in self._looked:
-            self.look([observation])
-        return self.of_caption(self._looked[digest], int(action))
+            return [self.of_frame(frame, action) for frame, action in zip(frames, chosen, strict=True)]
+        digests = [image_digest(frame) for frame in frames]
+        different = dict(zip(digests, frames, strict=True))
+        captions = dict(zip(different, captions_of(self.captioner, list(different.values())), strict=True))
+        return [self.of_caption(captions[digest], action) for digest, action in zip(digests, chosen, strict=True)]
 
     def of_frame(self, frame: Image, action: int) -> Description:
         """The frame itself, and the action in words."""
@@ -68,16 +63,6 @@ class FrameDescriber:
             return self.world.phrasing.read(caption)
         except LookupError:
             return {}
-
-
-class LookingShifter(RewardShifter):
-    """A shifter of worlds with frames: the frames of a batch of decisions are captioned together."""
-
-    describer: FrameDescriber
-
-    def __call__(self, observations: Sequence[Any], actions: Sequence[Any]) -> Shifts:
-        self.describer.look(observations)
-        return super().__call__(observations, actions)
 
 
 def captions_of(captioner: Captioner, frames: Sequence[Image], batch: int = 64) -> list[Caption]:

@@ -27,12 +27,18 @@ class Frames:
 
 
 def collect(
-    world: World, count: int, seed: int, without: Set[str] = frozenset(), learned: Callable[[Any], int] | None = None
+    world: World,
+    count: int,
+    seed: int,
+    without: Set[str] = frozenset(),
+    learned: Callable[[Any], int] | None = None,
+    least: int | None = None,
 ) -> Frames:
-    """`count` frames, all different and none of them in `without`; UserError where play shows fewer.
+    """`count` frames, all different and none of them in `without`, or as many as play shows.
 
-    Seeds of episodes follow from `seed`, so that different seeds see different episodes. Where a trained agent is given
-    (view -> action) it takes the expert's place after half of the frames, in new episodes.
+    UserError where those are fewer than `least` (default: `count`). Seeds of episodes follow from `seed`, so that
+    different seeds see different episodes. Where a trained agent is given (view -> action) it takes the expert's place
+    after half of the frames, in new episodes.
     """
     rng = np.random.default_rng(seed)
     env = world.make()
@@ -51,8 +57,9 @@ def collect(
             observation, _ = env.reset(seed=int(rng.integers(2**31)))
             player = learned if takes_over else player
     env.close()
-    if len(found) < count:
-        raise UserError(f"--frames {count}: play of {world.name} showed only {len(found)} new frames; ask for fewer")
+    if len(found) < (count if least is None else least):
+        shown = f"play of {world.name} showed only {len(found)} new frames of {count} that were asked for"
+        raise UserError(f"--frames, --train-frames: {shown}; ask for fewer")
     images, memories = zip(*found.values(), strict=True)
     return Frames(np.stack(images), list(memories), frozenset(found))
 

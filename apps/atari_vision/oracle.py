@@ -14,7 +14,7 @@ from apps.atari_vision.worlds import WORLDS, World
 from captioners.memory import FrameMemory
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import Prompt
-from lmgt_core.report.terminal_tables import print_table
+from lmgt_core.terminal.tables import print_table
 from lmgt_core.training.statistics import bootstrap_ci
 
 

@@ -1,132 +1,95 @@
-"""`lmgt atari train`: audits the judge, trains every seed of the agent, writes the run directory.
+"""`lmgt atari train`: how one seed is trained; the rest is lmgt_core/training/driver.py.
 
-R2D2, NGU + R2D2 and LMGT + R2D2 differ in one flag: --agent r2d2, --agent ngu, --judge NAME.
+R2D2, NGU + R2D2 and LMGT + R2D2 differ in one flag: --algorithm r2d2, --algorithm ngu, --judge NAME.
 """
 
-import os
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from apps.atari_vision.actors import Envs, make_envs
-from apps.atari_vision.config import AGENTS, TrainConfig
-from apps.atari_vision.domain import Judging, audited, headline, name_judging
+from apps.atari_vision.config import ALGORITHMS, TrainConfig
+from apps.atari_vision.domain import AtariDomain, guided, world_captioner
 from apps.atari_vision.learners.settings import recurrent_config, sb3_settings
 from apps.atari_vision.worlds import World, environment, world
+from captioners.memory import FrameMemory
 from lmgt_core.errors import UserError
-from lmgt_core.report.terminal_tables import print_table
-from lmgt_core.rules.shift import make_rule
-from lmgt_core.training.processes import in_processes
-from lmgt_core.training.progress import progress
-from lmgt_core.training.provenance import provenance
+from lmgt_core.guidance.guidance import Guidance
+from lmgt_core.guidance.shift_source import ShiftSource
+from lmgt_core.judging.registry import NONE
+from lmgt_core.training.driver import CACHE, Metrics, Training, train
+from lmgt_core.training.processes import Tick
 from lmgt_core.training.run_log import RunLog
-from lmgt_core.training.statistics import summarise
 
 SB3 = ("dqn", "ppo")
-STATS = ("judgments", "cache_hits", "unreadable", "abstained", "seconds")
-Tick = Callable[[int], None]
-os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 2) // 2, 1)))  # beside the worlds' processes
 
 
-def main(config: TrainConfig, judging: Judging | None = None) -> dict[str, Any]:
-    """Trains and returns the summary that is also in the run directory's summary.json.
-
-    `judging` is what the config names, where a caller has made it already: large models are loaded once.
-    """
-    made = check(config)
-    judging = judging or named(config)
-    log = RunLog.create(config.out, resolved(config, judging), config.resume)
-    judging = audited(judging)
-    print(headline(config.judge, judging), flush=True)
-    with progress("decisions", config.steps * len(config.seeds)) as bar:
-        here = judging if config.workers == 1 or len(config.seeds) == 1 else None  # other processes make their own
-        work = partial(train_seed, config, judging.audit, judging=here)
-        for seed, result in in_processes(work, config.seeds, config.workers, bar.advance):
-            log.finish_seed(seed, result)
-    summary = summarise_run(config, judging, [r for s in config.seeds if (r := log.seed_result(s)) is not None])
-    log.write_summary(summary)
-    rows = [{"metric": name, **values} for name, values in summary["metrics"].items()]
-    print_table(rows, title=f"{made.name}, {config.agent}, judge {config.judge}: after training, without shift")
-    return summary
-
-
-def check(config: TrainConfig) -> World:
-    """The world; UserError naming the flag where something cannot be trained."""
+def check(config: TrainConfig) -> None:
+    """UserError naming the flag where something cannot be trained."""
     made = world(config.env)
-    if config.agent not in AGENTS:
-        raise UserError(f"--agent {config.agent}: no such agent; choose one of {', '.join(AGENTS)}")
-    numbers = ("steps", "workers", "evaluate_every", "evaluation_episodes", "checkpoint_every", "limit")
-    for name in numbers:
-        least = 8 if name == "steps" else 1
-        if (value := getattr(config, name)) is not None and value < least:
-            raise UserError(f"--{name.replace('_', '-')} {value}: give a number of at least {least}")
+    if config.algorithm not in ALGORITHMS:
+        raise UserError(f"--algorithm {config.algorithm}: no such algorithm; choose one of {', '.join(ALGORITHMS)}")
+    for name in ("evaluation_episodes", "checkpoint_every", "limit"):
+        if (value := getattr(config, name)) is not None and value < 1:
+            raise UserError(f"--{name.replace('_', '-')} {value}: give a number of at least 1")
     if config.audit_questions < 0 or (config.gate and config.audit_questions == 0):
         raise UserError(f"--audit-questions {config.audit_questions}: 1 or more; 0 goes with --no-gate")
     if config.limit is not None and not made.game:
         raise UserError(f"--limit {config.limit}: is for games; {made.name} ends by its own rules")
-    if not config.seeds or len(set(config.seeds)) < len(config.seeds) or min(config.seeds) < 0:
-        raise UserError("--seeds: give one or more different numbers of at least 0")
-    hyperparameters(config, made)
-    make_rule(config.rule, config.scale, config.steps)
+    hyperparameters(config)
     environment(made.name, False, config.limit).close()  # a missing ROM is told now
-    return made
 
 
-def named(config: TrainConfig) -> Judging:
-    """The config's judge and captioner, not audited yet."""
-    cache, captions = config.cache or config.out / "judgments.sqlite", config.captions or config.out / "captions.sqlite"
-    return name_judging(world(config.env), config, config.judge, config.captioner, cache, captions)
+def guidance(config: TrainConfig) -> Guidance:
+    """The config's judge in its world, not audited; without a judge there is no captioner either."""
+    made, memory = world(config.env), FrameMemory()
+    captioner = None if config.judge.strip() == NONE else world_captioner(config.captioner, made, memory)
+    domain = AtariDomain(
+        made,
+        captioner,
+        memory,
+        config.captions or config.out / "captions.sqlite",
+        config.audit_questions,
+        config.prompts,
+        config.documents,
+    )
+    return guided(domain, config, config.cache or config.out / CACHE)
 
 
-def hyperparameters(config: TrainConfig, made: World) -> dict[str, Any]:
-    """Every hyper-parameter of the agent."""
-    if config.agent in SB3:
-        return sb3_settings(config.agent, made.game, config.steps, config.set)
-    return asdict(recurrent_config(config.agent, made.game, config.steps, config.set))
+def about(config: TrainConfig) -> Mapping[str, Any]:
+    """What runs are compared by, beside the judge."""
+    made = world(config.env)
+    return {"env": made.name, "algorithm": config.algorithm, "control": "actions", "captioner": config.captioner}
 
 
-def resolved(config: TrainConfig, judging: Judging) -> dict[str, Any]:
-    """Everything that a reader of the run needs to repeat it."""
-    settings = asdict(config)
-    for name in ("out", "resume", "workers", "cache", "captions"):
-        settings.pop(name)
-    about = {
-        "prompt": {"name": judging.template.name, "hash": judging.template.hash},
-        "captioner": judging.captioner.id if judging.captioner is not None else "none",
-        "judge": judging.judge.id if judging.judge is not None else "none",
-        "hyperparameters": hyperparameters(config, judging.world),
+def details(config: TrainConfig, guidance: Guidance) -> Mapping[str, Any]:
+    """What a run needs beside its settings to be repeated: captioner, judge, every hyper-parameter."""
+    captioner = guidance.domain.captioner if isinstance(guidance.domain, AtariDomain) else None
+    return {
+        "captioner": "none" if captioner is None else captioner.id,
+        "judge": "none" if guidance.judge is None else guidance.judge.id,
+        "hyperparameters": hyperparameters(config),
     }
-    return {"app": "atari", "settings": settings, **about, **provenance()}
 
 
-def train_seed(
-    config: TrainConfig, audit: dict[str, Any], seed: int, tick: Tick, judging: Judging | None = None
-) -> dict[str, Any]:
-    """Trains one seed: its last evaluation, the judge's counts, and how long it took."""
-    with RunLog.open(config.out) as log:
-        if (finished := log.seed_result(seed)) is not None:
-            tick(config.steps)
-            return finished
-        judging = audited(judging or named(config), audit)
-        begun = time.perf_counter()
-        shifter = judging.make_shifter(config.steps) if judging.judge is not None else None
-        learn = _learn_sb3 if config.agent in SB3 else _learn_recurrent
-        metrics = learn(config, judging.world, seed, shifter, log, tick)
-        stats = None if shifter is None else shifter.stats.as_dict()
-        return {"metrics": dict(metrics), "judge_stats": stats, "seconds": time.perf_counter() - begun}
+def hyperparameters(config: TrainConfig) -> dict[str, Any]:
+    """Every hyper-parameter of the agent."""
+    game = world(config.env).game
+    if config.algorithm in SB3:
+        return sb3_settings(config.algorithm, game, config.steps, config.set)
+    return asdict(recurrent_config(config.algorithm, game, config.steps, config.set))
 
 
-def every(config: TrainConfig, asked: int | None) -> int:
-    """Decisions between two evaluations or checkpoints."""
-    return asked or max(config.steps // 10, 1)
+def train_seed(config: TrainConfig, source: ShiftSource | None, seed: int, log: RunLog, tick: Tick) -> Metrics:
+    """The last evaluation of one training."""
+    learn = _learn_sb3 if config.algorithm in SB3 else _learn_recurrent
+    return learn(config, world(config.env), seed, source, log, tick)
 
 
 def _learn_recurrent(
-    config: TrainConfig, made: World, seed: int, shifter: Any, log: RunLog, tick: Tick
-) -> Mapping[str, float | None]:
+    config: TrainConfig, made: World, seed: int, source: ShiftSource | None, log: RunLog, tick: Tick
+) -> Metrics:
     """R2D2 or NGU, from the seed's last checkpoint if there is one."""
     import torch
 
@@ -135,13 +98,12 @@ def _learn_recurrent(
 
     if not made.game:
         torch.set_num_threads(1)  # small networks are faster on one
-    hyper: Any = recurrent_config(config.agent, made.game, config.steps, config.set)
-    episodes = config.evaluation_episodes or made.episodes
-    evaluations, checkpoints = every(config, config.evaluate_every), every(config, config.checkpoint_every)
-    schedule = Schedule(config.steps, evaluations, checkpoints, episodes)
-    worlds = partial(recurrent_envs, made.name, shifter is not None, config.limit, hyper.processes)
-    make = make_trainer if config.agent == "ngu" else Trainer
-    trainer = make(worlds, hyper, schedule, seed, shifter)
+    hyper: Any = recurrent_config(config.algorithm, made.game, config.steps, config.set)
+    checkpoints = config.checkpoint_every or max(config.steps // 10, 1)
+    schedule = Schedule(config.steps, config.curve, checkpoints, config.evaluation_episodes or made.episodes)
+    worlds = partial(recurrent_envs, made.name, source is not None, config.limit, hyper.processes)
+    make = make_trainer if config.algorithm == "ngu" else Trainer
+    trainer = make(worlds, hyper, schedule, seed, source)
     try:
         return trainer.train(log, tick)
     finally:
@@ -154,16 +116,18 @@ def recurrent_envs(name: str, frames: bool, limit: int | None, processes: bool, 
 
 
 def _learn_sb3(
-    config: TrainConfig, made: World, seed: int, shifter: Any, log: RunLog, tick: Tick
-) -> Mapping[str, float | None]:
+    config: TrainConfig, made: World, seed: int, source: ShiftSource | None, log: RunLog, tick: Tick
+) -> Metrics:
     """DQN or PPO, from the beginning: neither can go on from the middle with the same numbers."""
     from apps.atari_vision.learners import sb3 as learners
+    from apps.atari_vision.learners.policy import Policy, saved
 
-    settings = sb3_settings(config.agent, made.game, config.steps, config.set)
-    learner = learners.make_learner(made, config.agent, settings, seed, shifter, config.limit)
+    settings = sb3_settings(config.algorithm, made.game, config.steps, config.set)
+    late = config.judge_ahead and config.algorithm == "dqn"
+    learner = learners.make_learner(made, config.algorithm, settings, seed, source, config.limit, late=late)
     episodes = config.evaluation_episodes or made.episodes
 
-    def evaluation(policy: Any, decisions: int) -> dict[str, float]:
+    def evaluation(policy: Policy, decisions: int) -> dict[str, float]:
         return learners.evaluate(made, policy, learners.EVALUATION_SEED, episodes, config.limit)
 
     def record(table: str, row: dict[str, Any]) -> None:
@@ -175,41 +139,26 @@ def _learn_sb3(
             log.scalar(seed, "evaluation/return", row["return"], row["decisions"])
 
     block = learners.BLOCK.get(made.folder, 1)
-    metrics = learners.train(
-        learner, config.steps, every(config, config.evaluate_every), evaluation, record, tick, block
-    )
+    metrics = learners.train(learner, config.steps, config.curve, evaluation, record, tick, block)
     learner.get_env().close()  # type: ignore[union-attr]
-    log.save_checkpoint(seed, learners.saved(learner))
+    log.save_checkpoint(seed, saved(learner))
     return metrics
 
 
-def summarise_run(config: TrainConfig, judging: Judging, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The run's summary: each metric over seeds, the judge's counts added up."""
-    stats: dict[str, float] = dict.fromkeys(STATS, 0)
-    for result in results:
-        for name, value in (result["judge_stats"] or {}).items():
-            stats[name] += value
-    return {
-        "app": "atari",
-        "env": judging.world.name,
-        "algorithm": config.agent,
-        "control": "actions",
-        "judge": config.judge,
-        "judge_kind": judging.kind,
-        "captioner": config.captioner,
-        "rule": config.rule,
-        "scale": config.scale,
-        "strategy": config.strategy,
-        "seeds": list(config.seeds),
-        "steps": config.steps,
-        "metrics": {n: summarise([r["metrics"][n] for r in results]) for n in results[0]["metrics"]},
-        "judge_stats": stats,
-        "audit": judging.audit,
-        "seconds": sum(r["seconds"] for r in results),
-    }
+TRAINING = Training(
+    app="atari",
+    unit="decisions",
+    check=check,
+    guidance=guidance,
+    about=about,
+    train_seed=train_seed,
+    details=details,
+    incidental=("captions",),
+    renamed={"agent": "algorithm"},
+    least_steps=8,
+)
 
 
-def returns_of(run: Path, seeds: Sequence[int]) -> list[float]:
-    """The last evaluation's mean unshifted return of each seed of a finished run."""
-    with RunLog.open(run) as log:
-        return [float(result["metrics"]["return"]) for s in seeds if (result := log.seed_result(s)) is not None]
+def main(config: TrainConfig) -> dict[str, Any]:
+    """Trains and returns the summary that is also in the run directory's summary.json."""
+    return train(TRAINING, config)

@@ -65,11 +65,13 @@ class World:
         """The sentence of its captions."""
         return self.knowledge.phrasing
 
-    def template(self, strategy: str = "zero-shot", prompts: Path | None = None) -> PromptTemplate:
+    def template(
+        self, strategy: str = "zero-shot", prompts: Path | None = None, documents: Path | None = None
+    ) -> PromptTemplate:
         """The template that judges are asked with; UserError for a folder or strategy that is not there."""
         if prompts is not None and not prompts.is_dir():
             raise UserError(f"--prompts {prompts}: no such folder")
-        return load_strategy(prompts or PROMPTS / self.folder, strategy)
+        return load_strategy(prompts or PROMPTS / self.folder, strategy, documents)
 
     @cached_property
     def question(self) -> str:

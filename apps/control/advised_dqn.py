@@ -15,7 +15,8 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.reward import shifted_reward
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.rules.agent_rule import AgentRule
 
 Floats32 = NDArray[np.float32]
@@ -51,15 +52,16 @@ class DqnConfig:
 class AdvisedDqn:
     """One agent; `train` runs it in an environment with numbered actions and vectors as observations."""
 
-    def __init__(
-        self, features: int, actions: int, shifter: RewardShifter | None, config: DqnConfig, seed: int
-    ) -> None:
-        self.config, self.actions, self.shifter = config, actions, shifter
+    def __init__(self, features: int, actions: int, source: RewardShifter | None, config: DqnConfig, seed: int) -> None:
+        self.config, self.actions = config, actions
         self.rng = np.random.default_rng(seed)
-        rule = None if shifter is None else shifter.rule
+        rule = None if source is None else source.rule
         self.agent = rule if isinstance(rule, AgentRule) else None
         self.q = Critic(features, actions, config, seed)
         learns = self.agent is not None and self.agent.learns_advice
+        advised = self.agent is not None and not learns
+        self.source = None if advised else source  # of rules that need the chosen action's shift
+        self.advisor = source if advised else None  # of those that need the judgments of every action
         self.critic = Critic(features, actions, config, seed + 1, blank=True) if learns else None
         self.memory = Memory(config.capacity, features, actions)
 
@@ -71,13 +73,14 @@ class AdvisedDqn:
         advice = self._given_advice([observation])[0]
         for t in range(steps):
             action = self._explore(observation, advice, t, steps)
-            shift = self._shift(observation, action)
-            following, reward, terminated, truncated, _ = env.step(action)
-            following_advice = np.zeros_like(advice) if terminated else self._given_advice([following])[0]
+            tickets = None if self.source is None else self.source.submit([observation], [action])
+            next_observation, reward, terminated, truncated, _ = env.step(action)
+            shift = 0.0 if self.source is None else float(self.source.resolve(tickets)[0])
+            next_advice = np.zeros_like(advice) if terminated else self._given_advice([next_observation])[0]
             discount = 0.0 if terminated else self.config.discount
-            row = (observation, action, float(reward), shift, following, discount, advice, following_advice)
+            row = (observation, action, float(reward), shift, next_observation, discount, advice, next_advice)
             self.memory.add(*row)
-            observation, advice = following, following_advice
+            observation, advice = next_observation, next_advice
             if terminated or truncated:
                 observation, _ = env.reset()
                 advice = self._given_advice([observation])[0]
@@ -118,16 +121,10 @@ class AdvisedDqn:
     def _given_advice(self, observations: Sequence[Any] | Floats32) -> Floats32:
         """[batch, action] the judgments of every action, for the rule that needs them; else zeros."""
         size = (len(observations), self.actions)
-        if self.agent is None or self.agent.learns_advice or self.shifter is None:
+        if self.advisor is None:
             return np.zeros(size, dtype=np.float32)
         every = list(range(self.actions)) * len(observations)
-        return self.shifter([o for o in observations for _ in range(self.actions)], every).delta.reshape(size)
-
-    def _shift(self, observation: Any, action: int) -> float:
-        """The chosen action's shift, for the rules that need no more."""
-        if self.shifter is None or (self.agent is not None and not self.agent.learns_advice):
-            return 0.0
-        return float(self.shifter([observation], [action]).delta[0])
+        return self.advisor([o for o in observations for _ in range(self.actions)], every).delta.reshape(size)
 
     def _slow_down(self, progress: float) -> None:
         """Sets the learning rate of both critics for this share of the training."""
@@ -138,22 +135,22 @@ class AdvisedDqn:
     def _update(self, step: int) -> None:
         """One gradient step of each critic."""
         b = self.memory.sample(self.config.batch_size, self.rng)
-        online = self.q.values(b.following)
+        online = self.q.values(b.next_observations)
         rows = np.arange(len(b.actions))
         best = online.argmax(axis=1)
         rewards = b.rewards
         if self.agent is None:
-            weight = 0.0 if self.shifter is None else self.shifter.weight(step)
-            rewards = np.where(b.shifts == 0, rewards, rewards + np.float32(weight) * b.shifts)
+            rewards = shifted_reward(rewards, b.shifts, 0.0 if self.source is None else self.source.weight)
         elif self.critic is None:
-            best = self.agent.preference(online, b.following_advice, step).argmax(axis=1)
-            rewards = rewards + b.discounts * b.following_advice[rows, best] - b.advice[rows, b.actions]
+            best = self.agent.preference(online, b.next_advice, step).argmax(axis=1)
+            rewards = rewards + b.discounts * b.next_advice[rows, best] - b.advice[rows, b.actions]
         else:
-            advice = self.critic.values(b.following)
+            advice = self.critic.values(b.next_observations)
             chosen = self.agent.preference(online, advice, step).argmax(axis=1)
-            ahead = self.critic.target_values(b.following)[rows, chosen]
-            self.critic.fit(b.observations, b.actions, b.shifts + b.discounts * ahead)
-        self.q.fit(b.observations, b.actions, rewards + b.discounts * self.q.target_values(b.following)[rows, best])
+            next_values = self.critic.target_values(b.next_observations)[rows, chosen]
+            self.critic.fit(b.observations, b.actions, b.shifts + b.discounts * next_values)
+        next_values = self.q.target_values(b.next_observations)[rows, best]
+        self.q.fit(b.observations, b.actions, rewards + b.discounts * next_values)
 
 
 class Critic:
@@ -194,12 +191,12 @@ class Critic:
         with torch.no_grad():
             return np.asarray(self.target(torch.from_numpy(observations)).numpy())
 
-    def fit(self, observations: Floats32, actions: NDArray[np.int64], goals: Floats32) -> None:
-        """One step towards `goals` [batch]."""
+    def fit(self, observations: Floats32, actions: NDArray[np.int64], targets: Floats32) -> None:
+        """One step towards `targets` [batch]."""
         import torch
 
         chosen = self.online(torch.from_numpy(observations)).gather(1, torch.from_numpy(actions)[:, None])[:, 0]
-        loss = torch.nn.functional.smooth_l1_loss(chosen, torch.from_numpy(goals.astype(np.float32)))
+        loss = torch.nn.functional.smooth_l1_loss(chosen, torch.from_numpy(targets.astype(np.float32)))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.online.parameters(), 10.0)
@@ -218,10 +215,10 @@ class Batch:
     actions: NDArray[np.int64]
     rewards: Floats32
     shifts: Floats32
-    following: Floats32
+    next_observations: Floats32
     discounts: Floats32  # 0 where the episode terminated
     advice: Floats32  # [batch, action]
-    following_advice: Floats32
+    next_advice: Floats32
 
 
 class Memory:
@@ -234,10 +231,10 @@ class Memory:
             "actions": np.zeros(capacity, np.int64),
             "rewards": np.zeros(capacity, np.float32),
             "shifts": np.zeros(capacity, np.float32),
-            "following": np.zeros(wide, np.float32),
+            "next_observations": np.zeros(wide, np.float32),
             "discounts": np.zeros(capacity, np.float32),
             "advice": np.zeros(many, np.float32),
-            "following_advice": np.zeros(many, np.float32),
+            "next_advice": np.zeros(many, np.float32),
         }
         self.capacity, self.added = capacity, 0
 

@@ -23,8 +23,7 @@ from apps.control.exact import Policy
 from apps.control.hyperparameters import OFF_POLICY, REFERENCES, Reference
 from apps.control.vector import training_envs
 from apps.control.worlds import World
-from lmgt_core.guidance.judge_ahead import JudgeAhead
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import ShiftSource
 from lmgt_core.learners.replay import ShiftReplayBuffer
 
 CLASSES: Mapping[str, type[BaseAlgorithm]] = {
@@ -46,14 +45,18 @@ def make_learner(
     algorithm: str,
     steps: int,
     seed: int,
-    shifter: RewardShifter | JudgeAhead | None,
+    source: ShiftSource | None,
     learning_starts: int | None = None,
+    late: bool = False,
 ) -> BaseAlgorithm:
-    """The learner with its reference hyper-parameters, in its environments, on the CPU."""
+    """The learner with its reference hyper-parameters, in its environments, on the CPU.
+
+    `late` lets an off-policy learner's replay ask for shifts when they are sampled, not when the environment steps.
+    """
     reference = REFERENCES[task.name, algorithm]
     settings, n_envs = within_budget(algorithm, reference, steps)
     gamma = settings.get("gamma", 0.99) if reference.normalize else None
-    env: VecEnv = training_envs(task, n_envs, shifter, gamma)  # type: ignore[arg-type]
+    env: VecEnv = training_envs(task, n_envs, source, gamma, late)
     if reference.normalize:
         env = VecNormalize(env, norm_obs=True, norm_reward=False)
     if learning_starts is not None and algorithm in OFF_POLICY:
@@ -61,8 +64,8 @@ def make_learner(
     if reference.noise is not None:
         size = env.action_space.shape
         settings["action_noise"] = NormalActionNoise(np.zeros(size), np.full(size, reference.noise))
-    if shifter is not None and algorithm in OFF_POLICY:
-        settings |= {"replay_buffer_class": ShiftReplayBuffer, "replay_buffer_kwargs": {"shifter": shifter}}
+    if source is not None and algorithm in OFF_POLICY:
+        settings |= {"replay_buffer_class": ShiftReplayBuffer, "replay_buffer_kwargs": {"source": source}}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="You have specified a mini-batch size", category=UserWarning)
         learner = CLASSES[algorithm]("MlpPolicy", env, seed=seed, device="cpu", **settings)

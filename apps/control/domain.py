@@ -1,163 +1,73 @@
-"""From a judge's name to reward shifts: the judge, its audit, the gate, the cache."""
+"""What a control task lends to guidance: words, templates, labelled questions and the expert."""
 
 import hashlib
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from apps.control.config import JudgeConfig
-from apps.control.probes import SEED, WHOLE, probe_set
-from apps.control.worlds import World
-from lmgt_core.audit.gate import SelectiveGate, audit_judge
-from lmgt_core.audit.label_calibration import (
-    ACTION,
-    CalibratedJudge,
-    LabelCalibration,
-    Method,
-    calibrate,
-    split_calibration,
-    training_half,
-)
-from lmgt_core.cache.judge_cache import JudgeCache
+from apps.control.probes import probe_set
+from apps.control.worlds import WORLDS, World, read_action, read_state, world
+from lmgt_core.audit.audit import Probe
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import RewardShifter
-from lmgt_core.judging.judge import Judge
-from lmgt_core.judging.judgment import Verdict
-from lmgt_core.judging.prompt import RememberedTemplate
-from lmgt_core.judging.registry import NONE, JudgeContext, make_judge
+from lmgt_core.guidance.domain import Render
+from lmgt_core.guidance.shift_source import Describe, one_by_one
+from lmgt_core.judging.description import Description
+from lmgt_core.judging.prompt import PromptTemplate
+from lmgt_core.judging.registry import JudgeContext
 from lmgt_core.judging.strategies import load_strategy
-from lmgt_core.rules.shift import make_rule
 
 PROMPTS = Path(__file__).parent / "prompts"
 MANUALS = Path(__file__).parent / "manuals"
-CACHE = "judgments.sqlite"
 
 
-@dataclass(frozen=True)
-class Judging:
-    """A judge with everything that is needed to shift rewards by it; `judge` is None for --judge none.
+class ControlDomain:
+    """One control task; `prompts` and `documents` are folders of the user's, instead of the app's own."""
 
-    `judge` is what is asked and cached; `calibration`, the gate and the rule come after the cache.
-    """
+    def __init__(self, task: World, prompts: Path | None = None, documents: Path | None = None) -> None:
+        self.task = task
+        self.name = f"control/{task.folder}"
+        self.prompts = prompts or PROMPTS / task.folder
+        self.documents = documents or MANUALS / task.folder
 
-    task: World
-    config: JudgeConfig
-    template: RememberedTemplate
-    judge: Judge | None
-    audit: dict[str, Any]
-    cache: Path
-    calibration: LabelCalibration | None = None
+    def context(self) -> JudgeContext:
+        """The task's expert, named by a digest of all its verdicts, so that a changed expert is another judge."""
+        return JudgeContext(self.name, oracle=self.task.judge, oracle_id=_digest_of_verdicts(self.task.folder))
 
-    @property
-    def kind(self) -> str:
-        """What tables call the judge."""
-        if self.judge is None:
-            return "no judge"
-        return (CalibratedJudge(self.judge, self.calibration) if self.calibration else self.judge).kind.value
+    def describer(self, silent: bool = False) -> Describe:
+        """The task's describer; it costs nothing, so it is the same for a silent judge."""
+        return one_by_one(self.task.describer)
 
-    def make_shifter(self, steps: int) -> RewardShifter:
-        """A shifter for a training of `steps` steps, to be used in the thread that asked for it."""
-        if self.judge is None:
-            raise ValueError("there is no judge")
-        asked: Judge = JudgeCache(self.judge, self.cache) if self.judge.cacheable else self.judge
-        if self.calibration is not None:
-            asked = CalibratedJudge(asked, self.calibration)
-        if self.config.gate and "thresholds" in self.audit:
-            asked = SelectiveGate(asked, {Verdict(v): t for v, t in self.audit["thresholds"].items()})
-        rule = make_rule(self.config.rule, self.config.scale, steps)
-        return RewardShifter(self.task.describer, self.template, asked, rule)  # type: ignore[arg-type]
+    def template(self, strategy: str) -> PromptTemplate:
+        """The strategy's template; retrieval reads the task's manual or the user's documents."""
+        if not self.prompts.is_dir():
+            raise UserError(f"--prompts {self.prompts}: no such folder")
+        return load_strategy(self.prompts, strategy, self.documents)
 
+    def probes(self, render: Render, rng: np.random.Generator) -> Sequence[Probe]:
+        """The task's labelled questions, which a generator of their own draws: `rng` is not used."""
+        return probe_set(self.task, render, self.prompts)
 
-def prompt_folder(task: World, prompts: Path | None) -> Path:
-    """The folder of the task's templates: the app's, or one of the user's; UserError if that is no folder."""
-    if prompts is not None and not prompts.is_dir():
-        raise UserError(f"--prompts {prompts}: no such folder")
-    return PROMPTS / task.folder if prompts is None else prompts
+    def questions(self) -> Iterator[Description]:
+        """Everything that the task's words can say."""
+        return self.task.describer.everything()
+
+    def read(self, state: str, action: str) -> Description:
+        """The description of `field value, field value` and an action's number or words."""
+        description = self.task.describer(read_state(self.task, state), read_action(self.task, action))
+        if description is None:
+            raise UserError(f"--state {state!r}: there is nothing to judge here")
+        return description
 
 
-def load_template(task: World, config: JudgeConfig) -> RememberedTemplate:
-    """The template of the chosen strategy; retrieval reads the task's manual or the user's documents."""
-    documents = config.documents or MANUALS / task.folder
-    return RememberedTemplate(load_strategy(prompt_folder(task, config.prompts), config.strategy, documents))
-
-
-def make_context(task: World) -> JudgeContext:
-    """What judges may need to know of the task."""
-    return JudgeContext(domain=f"control/{task.folder}", oracle=task.judge, oracle_id=_truth(task))
-
-
-def prepare(task: World, config: JudgeConfig, name: str, cache: Path, audit: dict[str, Any] | None = None) -> Judging:
-    """The judge called `name`, calibrated if its name asks for it, and audited; not again if an `audit` is given."""
-    template = load_template(task, config)
-    plain, method = split_calibration(name)
-    judge = make_judge(plain, make_context(task))
-    if judge is None:
-        if name.strip() != NONE:
-            raise UserError(f"--judge {name}: gives no judge; use none")
-        return Judging(task, config, template, None, {"audited": False, "reason": "no judge"}, cache)
-    if audit is None:
-        audit = _audit(task, config, judge, method, template, cache)
-    calibration = LabelCalibration(**audit["calibration"]) if audit.get("calibration") else None
-    return Judging(task, config, template, judge, audit, cache, calibration)
-
-
-def ask_ahead(judging: Judging) -> int:
-    """Has everything judged that can come up, where that is little; returns how many questions there were.
-
-    Not through a shifter: a rule's running mean must not see these.
-    """
-    everything = list(judging.task.describer.everything())
-    judge = judging.judge
-    if judge is None or not judge.cacheable or judging.audit.get("silent") or len(everything) > WHOLE:
-        return 0
-    with JudgeCache(judge, judging.cache) as cached:
-        cached.judge([judging.template.render(description) for description in everything])
-    return len(everything)
-
-
-def headline(name: str, judging: Judging) -> str:
-    """A run's first lines: what the judge is, and what its audit found."""
-    if judging.judge is None:
-        return "no judge: the agent learns from the task's own reward"
-    audit = judging.audit
-    line = f"judge {name} [{judging.kind}]: {audit['headline']}"
-    if audit["silent"] and audit["n"] < 40:
-        line += f"\nonly {audit['n']} questions can be asked here, too few for a gate; --no-gate lets the judge speak"
-    return line
-
-
-def _audit(
-    task: World, config: JudgeConfig, judge: Judge, method: Method | None, template: RememberedTemplate, cache: Path
-) -> dict[str, Any]:
-    """The audit's figures, and the calibration that was in force."""
-    probes = probe_set(task, template.render, prompt_folder(task, config.prompts))
-    with JudgeCache(judge, cache) if judge.cacheable else nullcontext(judge) as asked:
-        heard: Judge = asked
-        calibration = None
-        if method is not None:
-            half = training_half(probes, np.random.default_rng(SEED))
-            actions = list(dict.fromkeys(p.prompt.facts[ACTION] for p in probes))
-            heard = calibrate(asked, method, template, half, actions)
-            calibration = asdict(heard.calibration)
-        rng = np.random.default_rng(SEED)
-        audit = audit_judge(heard, probes, config.min_precision, rng, gated=config.gate)
-    found = audit.as_dict() | {"audited": True, "gate": config.gate, "headline": audit.headline}
-    return found if calibration is None else found | {"calibration": calibration}
+def make_domain(env: str, prompts: Path | None = None, documents: Path | None = None) -> ControlDomain:
+    """The domain of the task called `env`; UserError for an unknown one."""
+    return ControlDomain(world(env), prompts, documents)
 
 
 @cache
-def _truth_of(folder: str) -> str:
-    from apps.control.worlds import WORLDS
-
+def _digest_of_verdicts(folder: str) -> str:
     task = next(w for w in WORLDS.values() if w.folder == folder)
     verdicts = "".join(task.expert(d.facts).value[0] + d.state + d.action for d in task.describer.everything())
     return hashlib.sha256(verdicts.encode()).hexdigest()[:12]
-
-
-def _truth(task: World) -> str:
-    """A digest of everything that the expert says, so that a changed expert is another judge."""
-    return _truth_of(task.folder)

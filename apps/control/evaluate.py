@@ -3,6 +3,7 @@
 import numpy as np
 
 from apps.control.exact import Policy
+from apps.control.probes import expert_action
 from apps.control.worlds import World
 from lmgt_core.training.episodes import mean_episode
 
@@ -28,6 +29,4 @@ def random_policy(task: World, rng: np.random.Generator) -> Policy:
 
 def expert_policy(task: World) -> Policy:
     """What the expert calls good."""
-    from apps.control.probes import expert_action
-
     return lambda observations: np.array([expert_action(task, o) for o in observations])

@@ -1,7 +1,7 @@
 """Experts: what a good controller thinks of an action, read from the same words that other judges get.
 
 They calculate with the middles of the ranges in a description, so they know no more than the words say. How well
-acting on them does is measured by `python -m apps.control.oracle` and stands in README.md.
+acting on them does is measured by `python -m apps.control.expert_returns` and stands in README.md.
 """
 
 import math
@@ -112,28 +112,3 @@ def watch(facts: Facts) -> Verdict:
     brand = int(facts["brand"].removeprefix("brand "))
     action = WatchDescriber.actions.index(facts[ACTION])
     return Verdict.GOOD if action == watch_repair.best_action(brand) else Verdict.BAD
-
-
-EPISODES = 100
-
-
-def main() -> None:
-    """Prints what acting on the experts' words earns, beside acting at random."""
-    import numpy as np
-
-    from apps.control.evaluate import evaluate, expert_policy, random_policy
-    from apps.control.worlds import WORLDS
-    from lmgt_core.report.terminal_tables import print_table
-
-    rows = []
-    for task in WORLDS.values():
-        sampled = EPISODES * (1 if task.exactly is None else 100)
-        number = None if task.exactly is not None else sampled
-        rows.append({"task": task.name, "policy": "expert", **evaluate(task, expert_policy(task), number)})
-        policy = random_policy(task, np.random.default_rng(0))
-        rows.append({"task": task.name, "policy": "random", **evaluate(task, policy, sampled)})
-    print_table(rows, title="mean return of acting on the expert's words")
-
-
-if __name__ == "__main__":
-    main()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from apps.control.evaluate import evaluate
 from apps.control.exact import Policy
 from apps.control.worlds import World
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import ShiftSource
 from lmgt_core.guidance.wrappers import RewardShift
 
 Record = Callable[[str, dict[str, Any]], None]  # table, row
@@ -55,13 +55,13 @@ class QTable:
     def learn(self, episode: list[Step]) -> None:
         """Moves the values of a finished episode's steps towards their targets, last step first."""
         values, config = self.values, self.config
-        ahead = 0.0
-        following = 0.0  # of the next state: its best value, or that of the action that was taken there
+        discount = 0.0
+        next_value = 0.0  # of the next state: its best value, or that of the action that was taken there
         for state, action, reward in reversed(episode):
             row = values[state]
-            row[action] += config.step_size * (reward + ahead * following - row[action])
-            following = row.max() if self.algorithm == "q-learning" else row[action]
-            ahead = config.discount
+            row[action] += config.step_size * (reward + discount * next_value - row[action])
+            next_value = row.max() if self.algorithm == "q-learning" else row[action]
+            discount = config.discount
 
     def policy(self) -> Policy:
         """The greedy policy; the first of several best actions."""
@@ -74,7 +74,7 @@ def train_tabular(
     algorithm: str,
     steps: int,
     seed: int,
-    shifter: RewardShifter | None,
+    source: ShiftSource | None,
     evaluate_every: int,
     stop_rule: bool,
     record: Record,
@@ -89,8 +89,8 @@ def train_tabular(
     assert isinstance(env.observation_space, gym.spaces.MultiDiscrete)
     assert isinstance(env.action_space, gym.spaces.Discrete)
     table = QTable(env.observation_space.nvec, int(env.action_space.n), algorithm, np.random.default_rng(seed))
-    if shifter is not None:
-        env = RewardShift(env, shifter)
+    if source is not None:
+        env = RewardShift(env, source)
     recent: deque[bool] = deque(maxlen=STOP_WINDOW)
     rows = _Rows(task, record)
     taken = episodes = evaluated = 0

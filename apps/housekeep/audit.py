@@ -19,14 +19,13 @@ from apps.housekeep.knowledge.places import split_place
 from apps.housekeep.knowledge.ranking import Ranking, rank
 from apps.housekeep.oracle import PLACE
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import ask
 from lmgt_core.judges.minilm import MiniLMEncoder
-from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judge import Judge, JudgeKind, ask
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import PromptTemplate
 from lmgt_core.judging.registry import make_judge, parse_spec
-from lmgt_core.report.terminal_tables import print_table, write_rows
-from lmgt_core.training.progress import progress
+from lmgt_core.terminal.progress import progress
+from lmgt_core.terminal.tables import print_table, write_rows
 
 TEMPLATE = Path(__file__).parent / "prompts" / "zero-shot.txt"
 SPLITS = (TEST, VAL, TRAIN)

@@ -1,37 +1,29 @@
 """What the Housekeep commands can be told."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from tyro.conf import Positional
+from tyro.conf import Positional, Suppress, arg
+
+from lmgt_core.training.config import TrainingConfig
 
 BUILTIN = "builtin"
+ActionSpace = Literal["skills", "primitive"]
+EpisodeFiles = Annotated[tuple[str, ...], arg(aliases=("--env",))]  # they are the world of every Housekeep command
+OLD_FLAGS: Mapping[str, str] = {"--control": "--action-space"}
+RENAMED: Mapping[str, str] = {"control": "action_space"}  # settings in run folders of before 0.2
 
 
-@dataclass(frozen=True)
-class JudgeConfig:
-    """Which judge shifts the reward, and how far it is trusted."""
+@dataclass(frozen=True, kw_only=True)
+class LabelsConfig:
+    """What is known of where things belong: judges are fitted to it and audited on it."""
 
-    judge: str = "minilm"
-    """none, neutral, random, oracle, noisy-oracle:P, minilm, preference, scripted:FILE, ..."""
-    rule: str = "raw"
-    """How judgments become shifts: raw, continuous, centered, annealed, annealed:exponential; skills also know
-    lookahead (evaluations in training ask the judge, too; no evaluate or watch afterwards), pies, adops."""
-    scale: float = 1.0
-    """Size of a shift, in units of reward (one object put right is 1)."""
-    gate: bool = True
-    """Audit the judge first and let it speak only where it is precise enough; --no-gate lets it always speak."""
-    min_precision: float = 0.75
-    """The lower bound of the precision that a verdict needs to be let through."""
     votes: Path | None = None
-    """Human votes (the benchmark's data.npy); without it, the built-in common-sense table is the truth of audits."""
+    """Human votes (the benchmark's data.npy); default: the built-in common-sense table."""
     splits: Path | None = None
     """Object splits (YAML) that go with --votes."""
-    strategy: str = "zero-shot"
-    """Prompt strategy: a template in apps/housekeep/prompts, or in --prompts."""
-    prompts: Path | None = None
-    """A folder of your own prompt templates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +40,20 @@ class SimulatorConfig:
 
 
 @dataclass(frozen=True)
-class TrainConfig(JudgeConfig, SimulatorConfig):
+class TrainConfig(TrainingConfig, LabelsConfig, SimulatorConfig):
     """Train an agent to tidy, with a judge shifting its reward."""
 
-    episodes: tuple[str, ...] = (BUILTIN,)
+    env: Suppress[str] = ""  # --env is another name of --episodes here, since a training may take several files
+    judge: str = "minilm"
+    """none, neutral, random, oracle, noisy-oracle:P, minilm, preference, scripted:FILE, ..."""
+    rule: str = "raw"
+    """How judgments become shifts: raw, continuous, centered, annealed, annealed:exponential; skills also know
+    lookahead (evaluations in training ask the judge, too; no evaluate or watch afterwards), pies, adops."""
+    horizon: int | None = None
+    """Decisions after which a judge that fades has no say (default: --steps; half of them for pies and adops)."""
+    scale: float = 1.0
+    """Size of a shift, in units of reward (one object put right is 1)."""
+    episodes: EpisodeFiles = (BUILTIN,)
     """Episode files (<Scene>.json.gz of the benchmark, or your own), folders of them, or `builtin`."""
     select: str | None = None
     """Positions to take of each file, like 0:800 (default: all)."""
@@ -61,23 +63,18 @@ class TrainConfig(JudgeConfig, SimulatorConfig):
     """Positions of the evaluation episodes in each file, like 800:1000."""
     evaluate_count: int = 20
     """How many of them, evenly spread, each point of the learning curve uses."""
-    evaluate_every: int = 1000
+    evaluate_every: int | None = 1000
     """Decisions between two points of the learning curve."""
     reward: Literal["sparse", "dense"] = "sparse"
     """sparse: once, at the end, objects right minus objects right at the start; dense: the same as changes."""
-    control: Literal["skills", "primitive"] = "skills"
+    action_space: ActionSpace = "skills"
     """skills: look, explore, go, pick, place; primitive: the benchmark's six actions."""
     algorithm: Literal["drrn", "dqn", "ppo"] = "drrn"
     """drrn for skills; dqn or ppo (Stable-Baselines3) for primitive."""
     steps: int = 4000
     """Decisions to train for: skills or primitive actions."""
-    seeds: tuple[int, ...] = (0, 1, 2)
     out: Path = Path("runs/housekeep")
     """The run directory."""
-    resume: bool = False
-    """Continue a run that was killed."""
-    workers: int = 1
-    """Seeds trained at the same time, each in a process of its own."""
     checkpoint_every: int = 1000
     """Decisions between two checkpoints (taken at the end of an episode)."""
 
@@ -88,7 +85,7 @@ class EvaluateConfig(SimulatorConfig):
 
     policies: Positional[tuple[str, ...]]
     """Run directories (every seed of each), `nothing`, `random`."""
-    episodes: tuple[str, ...] = (BUILTIN,)
+    episodes: EpisodeFiles = (BUILTIN,)
     """Episode files, folders of them, or `builtin`."""
     select: str | None = None
     """Positions to take of each file, like 800:1000 (default: all)."""
@@ -103,15 +100,11 @@ class EvaluateConfig(SimulatorConfig):
 
 
 @dataclass(frozen=True)
-class AuditConfig:
+class AuditConfig(LabelsConfig):
     """Measure how well judges know where things belong."""
 
     judge: tuple[str, ...] = ("minilm", "preference")
     """Judges to measure; random and popularity rows are always there."""
-    votes: Path | None = None
-    """Human votes (the benchmark's data.npy); default: the built-in common-sense table."""
-    splits: Path | None = None
-    """Object splits (YAML) that go with --votes."""
     json: Path | None = None
     """Write the table's rows there as well."""
 
@@ -122,7 +115,7 @@ class WatchConfig(SimulatorConfig):
 
     policy: Positional[str]
     """A run directory, or `random`."""
-    episodes: tuple[str, ...] = ()
+    episodes: EpisodeFiles = ()
     """Episode files (default: the run's own evaluation episodes)."""
     episode: int = 0
     """Position of the episode in the file."""
@@ -139,10 +132,10 @@ class WatchConfig(SimulatorConfig):
 
 
 @dataclass(frozen=True)
-class CompareConfig(SimulatorConfig):
+class CompareConfig(LabelsConfig, SimulatorConfig):
     """Should a judge read a caption of the robot's view, or see the view? Every arm answers the same questions."""
 
-    episodes: tuple[str, ...] = (BUILTIN,)
+    episodes: EpisodeFiles = (BUILTIN,)
     """Episode files, folders of them, or `builtin`."""
     select: str = "80:"
     """Positions of the episodes of each file whose frames are asked about."""
@@ -165,10 +158,6 @@ class CompareConfig(SimulatorConfig):
     """Of that training."""
     size: int = 168
     """Height and width of the frames, in pixels."""
-    votes: Path | None = None
-    """Human votes (the benchmark's data.npy), for `minilm` and `preference`; default: the built-in table."""
-    splits: Path | None = None
-    """Object splits (YAML) that go with --votes."""
     seed: int = 0
     out: Path = Path("runs/housekeep-compare")
     """A new folder for rows.json, report.html and what was trained."""

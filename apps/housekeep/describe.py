@@ -1,7 +1,7 @@
-"""State and action into words: what a judge is told of a pick or a place.
+"""Descriptions of picks and places, the decisions of Housekeep that are judged.
 
 Picking is judged by whether the object belongs where it is, placing by whether it belongs where it goes. Going,
-looking and exploring are not described: they shift nothing. The words hold only what the agent has seen, and name
+looking and exploring have no description, and so no shift. A description holds only what the agent has seen, and names
 categories and rooms, not single things: equal situations get equal words, so a scene has a few hundred questions.
 """
 
@@ -13,7 +13,7 @@ from lmgt_core.judging.description import Description
 
 @dataclass(frozen=True)
 class Decision:
-    """A pick or a place as the judge sees it: categories as in the data, room kind ("" when it has none)."""
+    """A pick or a place as it is judged: categories as in the data, and the kind of room ("" where there is none)."""
 
     kind: str  # pick, place
     object: str
@@ -39,9 +39,9 @@ def describe(decision: Decision) -> Description:
     return Description(state, action, facts=facts)
 
 
-class SkillDescriber:
-    """Describer of the skills control: (decision, skill) -> words; None for what is not a pick or a place."""
+class DecisionDescriber:
+    """Describer of the native agent of the skills, whose observation already is the decision to be judged."""
 
     def __call__(self, observation: Decision | None, action: object) -> Description | None:
-        """The observation is already the decision that the chosen skill stands for; None shifts nothing."""
+        """The words and facts of the decision; None where the chosen skill is no pick or place (observation None)."""
         return None if observation is None else describe(observation)

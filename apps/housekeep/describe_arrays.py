@@ -1,6 +1,6 @@
 """Describers of the Gymnasium environments: from an observation's arrays to words.
 
-Everything that they say is in the observation, so they serve single environments and vectors alike.
+All that they need is in the observation, so they serve single environments and vectors alike.
 """
 
 from collections.abc import Mapping
@@ -30,8 +30,8 @@ class PrimitiveDescriber:
         return _describe(self.vocabulary, KINDS[kind], thing - 1, place - 1)
 
 
-class SkillsDescriber:
-    """Describer of `HousekeepSkillsEnv`: picks and places, from the chosen candidate's features."""
+class CandidateDescriber:
+    """Describer of `HousekeepSkillsEnv`, whose actions number candidates: picks and places, read off the features."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary

@@ -1,148 +1,120 @@
-"""From a judge's name to reward shifts: the judge, its audit, the gate, the cache."""
+"""What Housekeep lends to guidance: homes, the labels of audits, and descriptions of picks and places."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from apps.housekeep.config import JudgeConfig
-from apps.housekeep.describe import Decision, SkillDescriber, describe
+from apps.housekeep.agent.features import Vocabulary
+from apps.housekeep.config import BUILTIN, ActionSpace
+from apps.housekeep.describe import Decision, DecisionDescriber, describe
+from apps.housekeep.describe_arrays import PrimitiveDescriber
 from apps.housekeep.episodes.episode import Episode
-from apps.housekeep.knowledge.judges import knowledge, make_context
+from apps.housekeep.episodes.load import load_many
+from apps.housekeep.knowledge.judges import DOMAIN, knowledge, make_context
 from apps.housekeep.knowledge.labels import Labels
-from apps.housekeep.probes import probe_set
-from lmgt_core.audit.gate import SelectiveGate, audit_judge
-from lmgt_core.cache.judge_cache import JudgeCache
-from lmgt_core.guidance.shifter import RewardShifter
-from lmgt_core.judging.judge import Judge, JudgeKind
-from lmgt_core.judging.judgment import Verdict
-from lmgt_core.judging.prompt import Prompt, PromptTemplate
-from lmgt_core.judging.registry import JudgeContext, make_judge
+from apps.housekeep.oracle import PICK, PLACE
+from apps.housekeep.probes import probe_set, random_play
+from lmgt_core.audit.audit import Probe
+from lmgt_core.audit.play_rates import PlayRates
+from lmgt_core.errors import UserError
+from lmgt_core.guidance.domain import Domain, Render
+from lmgt_core.guidance.shift_source import Describe, one_by_one
+from lmgt_core.judging.description import Description
+from lmgt_core.judging.prompt import STRATEGIES, PromptTemplate
+from lmgt_core.judging.registry import JudgeContext
+from lmgt_core.judging.strategies import load_strategy
 from lmgt_core.rules.cards import Seam
-from lmgt_core.rules.shift import ADVISED, ShiftRule, make_rule
+from lmgt_core.rules.make import ADVISED
 
 PROMPTS = Path(__file__).parent / "prompts"
-SEAMS = {"skills": (Seam.REWARD, Seam.AGENT), "primitive": (Seam.REWARD,)}  # that the learner of a control serves
 PROBES = 1200
-PROBE_SEED = 20_409  # fixed: every run of a judge is audited on the same questions
+SEAMS: Mapping[ActionSpace, tuple[Seam, ...]] = {  # that the learners of an action space serve
+    "skills": (Seam.REWARD, Seam.AGENT),
+    "primitive": (Seam.REWARD,),
+}
 
 
-@dataclass(frozen=True)
-class Judging:
-    """A judge, ready to shift rewards; `shifter` and `cache` are None for --judge none. Close it when done."""
+@dataclass(frozen=True, eq=False)
+class HousekeepDomain:
+    """The homes of `episodes`, and a robot that acts in them by skills or by primitive actions.
 
-    shifter: RewardShifter | None
-    cache: JudgeCache | None
-    audit: dict[str, Any]
-    judge: Judge | None
-    template: PromptTemplate
-
-    def close(self) -> None:
-        """Closes the cache."""
-        if self.cache is not None:
-            self.cache.close()
-
-
-def load_template(config: JudgeConfig) -> PromptTemplate:
-    """The prompt template of the chosen strategy."""
-    return PromptTemplate.load((config.prompts or PROMPTS) / f"{config.strategy}.txt")
-
-
-def render(template: PromptTemplate, decision: Decision) -> Prompt:
-    """The question about one decision."""
-    return template.render(describe(decision))
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a judge's settings name, before anything is asked or written."""
-
-    judge: Judge | None
-    template: PromptTemplate
-    known: Labels
-    context: JudgeContext
-    control: str
-
-    def seeded(self, spec: str, seed: int) -> Judge | None:
-        """The judge as one seed meets it: a noisy oracle makes other mistakes in every seed."""
-        return make_judge(spec, replace(self.context, seed=seed))
-
-
-def shift_rule(config: JudgeConfig, control: str, steps: int, horizon: int | None = None) -> ShiftRule:
-    """The rule for a training of `steps` decisions; UserError for one that the control's learner does not serve.
-
-    The say of a judge that fades is gone at `horizon` decisions. Without one, `annealed` takes the whole training, and
-    `pies` and `adops` half of it: they act on a judge that has not faded, whatever the values have learnt.
+    `labels` say where objects belong; audits ask about objects that neither judges nor episodes were made from.
+    `vocabulary` is the one that numbers the words of primitive observations.
     """
-    if horizon is None:
-        horizon = max(steps // 2, 1) if config.rule in ADVISED else steps
-    return make_rule(config.rule, config.scale, steps, horizon=horizon, seams=SEAMS[control])
+
+    labels: Labels
+    episodes: Sequence[Episode]
+    vocabulary: Vocabulary
+    action_space: ActionSpace = "skills"
+    prompts: Path | None = None
+    documents: Path | None = None
+    env: str = BUILTIN
+
+    @property
+    def name(self) -> str:
+        return f"{DOMAIN}/{self.env}"
+
+    def context(self) -> JudgeContext:
+        """The expert, who reads the episodes' truth, and the judges that are fitted to labels of train objects."""
+        return make_context(self.labels, self.episodes)
+
+    def describer(self, silent: bool = False) -> Describe:
+        """The describer of what the learner of the action space hands in; words cost nothing, asked for or not."""
+        return one_by_one(DecisionDescriber() if self.action_space == "skills" else PrimitiveDescriber(self.vocabulary))
+
+    def template(self, strategy: str) -> PromptTemplate:
+        """The template of a strategy, or any other of --prompts by its file's name."""
+        folder = self.prompts or PROMPTS
+        if strategy in STRATEGIES:
+            return load_strategy(folder, strategy, self.documents)
+        return PromptTemplate.load(folder / f"{strategy}.txt")
+
+    def probes(self, render: Render, rng: np.random.Generator) -> Sequence[Probe]:
+        """Questions about validation objects; their labels never come from episodes."""
+        return probe_set(self.labels, render, rng, PROBES)
+
+    def play_rates(self) -> PlayRates:
+        """How often right is to pick and to place for a robot that does both at random, from train objects' labels."""
+        return random_play(self.labels)
+
+    def questions(self) -> Iterator[Description]:
+        """Every pick and place that can come up in the episodes: a scene's objects at all of its places."""
+        asked: set[Decision] = set()
+        for scene in sorted({episode.scene for episode in self.episodes}):
+            here = [episode for episode in self.episodes if episode.scene == scene]
+            objects = sorted({item.category for episode in here for item in episode.items})
+            places = sorted({(r.category, r.room) for episode in here for r in episode.receptacles})
+            for decision in (Decision(kind, o, *place) for kind in (PICK, PLACE) for o in objects for place in places):
+                if decision not in asked:
+                    asked.add(decision)
+                    yield describe(decision)
+
+    def read(self, state: str, action: str) -> Description:
+        """The pick or place that `object, receptacle, room` (without the room where there is none) and action name."""
+        words = [part.strip().replace("'", "").replace(" ", "_") for part in state.split(",")]
+        if not 2 <= len(words) <= 3 or not all(words[:2]):
+            raise UserError(f"--state {state!r}: give object, receptacle and room, like 'toaster, counter, kitchen'")
+        if (kind := action.strip().lower()) not in (PICK, PLACE):
+            raise UserError(f"--action {action!r}: give {PICK} or {PLACE}")
+        return describe(Decision(kind, *words, *[""][len(words) - 2 :]))
 
 
-def build(config: JudgeConfig, episodes: Sequence[Episode], steps: int, control: str = "skills") -> Parts:
-    """The judge and the prompt template; UserError for what cannot be had, before a file is written."""
-    template = load_template(config)
-    shift_rule(config, control, steps)  # refuses a wrong name or scale now
-    known = knowledge(config.votes, config.splits)
-    context = make_context(known, episodes)
-    return Parts(make_judge(config.judge, context), template, known, context, control)
+def make_domain(env: str = BUILTIN, prompts: Path | None = None, documents: Path | None = None) -> Domain:
+    """The domain of an episode file, a folder of them, or of `builtin` homes, without human votes."""
+    env = env or BUILTIN
+    episodes = load_many((env,))
+    vocabulary = Vocabulary.of(episodes)
+    return HousekeepDomain(knowledge(None, None), episodes, vocabulary, "skills", prompts, documents, env)
 
 
-def audit(config: JudgeConfig, parts: Parts, cache: Path) -> dict[str, Any]:
-    """The judge's audit on labelled probes: the votes' validation objects, or the built-in table's probe objects.
+def fading_horizon(rule: str, steps: int, horizon: int | None = None) -> int:
+    """Decisions after which a judge that fades has no say in a training of `steps`: `horizon` where it is given.
 
-    The labels never come from the episodes that are trained or evaluated on.
+    Else `annealed` takes the whole training, and `pies` and `adops` half of it: they act on a judge that has not faded,
+    whatever the values have learnt.
     """
-    if parts.judge is None:
-        return {"audited": False, "reason": "no judge"}
-    rng = np.random.default_rng(PROBE_SEED)
-    probes = probe_set(parts.known, lambda *d: render(parts.template, Decision(*d)), rng, PROBES)
-    gated = config.gate and parts.judge.kind is not JudgeKind.CONTROL
-    with JudgeCache(parts.judge, cache) as asked:
-        found = audit_judge(asked, probes, config.min_precision, rng, gated=gated)
-    return found.as_dict() | {"audited": True, "headline": found.headline}
-
-
-def prepare(
-    config: JudgeConfig,
-    parts: Parts,
-    steps: int,
-    audited: dict[str, Any],
-    cache: Path,
-    seed: int = 0,
-    horizon: int | None = None,
-) -> Judging:
-    """The judge behind its gate and its cache, ready to shift rewards; `horizon` is `shift_rule`'s."""
-    judge = parts.seeded(config.judge, seed)
-    if judge is None:
-        return Judging(None, None, audited, None, parts.template)
-    kept = JudgeCache(judge, cache)
-    asked: Judge = kept
-    if audited["gated"]:
-        thresholds = {Verdict(name): value for name, value in audited["thresholds"].items()}
-        asked = SelectiveGate(asked, thresholds)
-    rule = shift_rule(config, parts.control, steps, horizon)
-    shifter = RewardShifter(SkillDescriber(), parts.template, asked, rule)
-    return Judging(shifter, kept, audited, judge, parts.template)
-
-
-def ask_ahead(judging: Judging, episodes: Sequence[Episode]) -> int:
-    """Judges every pick and place that can come up in `episodes` in one batch per scene; returns how many."""
-    if judging.shifter is None or not judging.shifter.judge.cacheable:
-        return 0
-    asked = 0
-    for scene in sorted({episode.scene for episode in episodes}):
-        here = [episode for episode in episodes if episode.scene == scene]
-        objects = sorted({item.category for episode in here for item in episode.items})
-        places = sorted({(r.category, r.room) for episode in here for r in episode.receptacles})
-        prompts = [
-            render(judging.template, Decision(kind, o, *place))
-            for kind in ("pick", "place")
-            for o in objects
-            for place in places
-        ]
-        judging.shifter.judge.judge(prompts)  # not through the shifter: a rule's running mean must not see these
-        asked += len(prompts)
-    return asked
+    if horizon is not None:
+        return horizon
+    return max(steps // 2, 1) if rule in ADVISED else steps

@@ -47,7 +47,7 @@ Arrays = dict[str, Array]
 
 
 class HousekeepBase(gym.Env[Any, Any]):
-    """Episodes in a shuffled order, one task; what both controls share.
+    """Episodes in a shuffled order, one task; what both action spaces share.
 
     `episodes` are files, folders, `builtin` or `Episode`s; `select` takes positions of each file, like 0:800. `reset`
     takes `options={"episode": i}` for the i-th of them; without it all are played in an order drawn from `np_random`,
@@ -123,7 +123,7 @@ class HousekeepBase(gym.Env[Any, Any]):
         raise NotImplementedError
 
     def step(self, action: Any) -> tuple[Arrays, float, bool, bool, Info]:
-        """Executes one action of the control."""
+        """Executes one action."""
         if self._ended:
             raise RuntimeError("the episode is over: call reset")
         reward, failure = (0.0, "") if self.task.over else self._act(int(action))
@@ -158,7 +158,7 @@ class HousekeepBase(gym.Env[Any, Any]):
 
 
 class HousekeepEnv(HousekeepBase):
-    """The primitive control: move forward, turn left, turn right, look up, look down, grab or release.
+    """The primitive action space: move forward, turn left, turn right, look up, look down, grab or release.
 
     Observations: `frames` uint8 [3 * STACKED, size, size], the newest three channels last; `text` float32, the words of
     what was seen so far (text_observation.py) as sentence embeddings; `ahead`, what GRAB_RELEASE would do now: nothing,
@@ -209,7 +209,7 @@ class HousekeepEnv(HousekeepBase):
 
 
 class HousekeepSkillsEnv(HousekeepBase):
-    """The skills control: action i executes the i-th candidate of the moment, at the price of its primitive steps.
+    """The action space of the skills: action i executes the i-th candidate of the moment, which costs primitive steps.
 
     Observations: the arrays of `features.Observation` with unused rows zero (pairs -1): `scalars` float32
     [MAX_CANDIDATES, scalar], `pairs` int16 [MAX_CANDIDATES, MAX_PAIRS, 2], `moved` float32 [MAX_CANDIDATES, MAX_PAIRS];

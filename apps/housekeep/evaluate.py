@@ -9,18 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.housekeep.config import EvaluateConfig, JudgeConfig
-from apps.housekeep.domain import shift_rule
+from apps.housekeep.config import RENAMED, EvaluateConfig
+from apps.housekeep.domain import SEAMS, fading_horizon
 from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.episodes.load import load_many, object_split
 from apps.housekeep.metrics import METRICS
 from apps.housekeep.simulator.factory import check_scenes, check_simulator, make_simulator
 from lmgt_core.errors import UserError
 from lmgt_core.judging.registry import NONE
-from lmgt_core.report.terminal_tables import print_table, write_rows
 from lmgt_core.rules.agent_rule import AgentRule
+from lmgt_core.rules.make import make_rule
+from lmgt_core.terminal.progress import progress
+from lmgt_core.terminal.tables import print_table, write_rows
 from lmgt_core.training.processes import in_processes
-from lmgt_core.training.progress import progress
 from lmgt_core.training.statistics import iqm, nested_bootstrap_ci
 
 BASELINES = ("nothing", "random")
@@ -68,18 +69,21 @@ def seeds_of(policy: str, config: EvaluateConfig) -> list[int]:
 
 
 def run_settings(run: Path) -> dict[str, Any]:
-    """The settings in a run's config.json; UserError when the folder is no Housekeep skills run."""
+    """The settings in a run's config.json under their present names; UserError where it is no Housekeep skills run."""
     path = run / "config.json"
     if not path.is_file():
         raise UserError(f"{run}: not a run directory (no config.json) and not one of {', '.join(BASELINES)}")
     content = json.loads(path.read_text())
-    if content.get("app") != "housekeep" or content["settings"]["control"] != "skills":
-        raise UserError(f"{run}: a run of another app or control; evaluate takes Housekeep runs with --control skills")
-    settings = content["settings"]
+    settings = {RENAMED.get(name, name): value for name, value in content["settings"].items()}
+    if content.get("app") != "housekeep" or settings["action_space"] != "skills":
+        raise UserError(
+            f"{run}: a run of another app or action space; give a Housekeep run that was trained with "
+            "--action-space skills"
+        )
     if settings["rule"] == "lookahead" and settings["judge"] != NONE:
         raise UserError(
             f"{run}: trained with --rule lookahead, whose policy goes on asking the judge about every candidate, which "
-            "is not done here; evaluations.csv has what it did without shift (train --evaluate-episodes names homes)"
+            "this command does not; evaluations.csv shows it without shift (train --evaluate-episodes names homes)"
         )
     return settings
 
@@ -130,8 +134,9 @@ def make_policy(job: Job, episodes: Sequence[Episode]) -> Any:
 
 def rule_of(settings: dict[str, Any]) -> AgentRule | None:
     """The rule inside the agent of a run with these settings, if it has one."""
-    config = JudgeConfig(rule=settings["rule"], scale=settings["scale"])
-    rule = shift_rule(config, settings["control"], settings["steps"])
+    name, steps = settings["rule"], settings["steps"]
+    horizon = fading_horizon(name, steps, settings.get("horizon"))
+    rule = make_rule(name, settings["scale"], steps, horizon=horizon, seams=SEAMS["skills"])
     return rule if isinstance(rule, AgentRule) and settings["judge"] != NONE else None
 
 

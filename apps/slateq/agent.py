@@ -109,24 +109,24 @@ class SlateQAgent(tf_agent.TFAgent):
         """Half the mean squared error over the steps that can be learned from; `extra` holds errors and mask [B]."""
         observation = tf.nest.map_structure(lambda part: part[:, 0], experience.observation)
         item = experience.policy_info["clicked"][:, 0]
-        goals = tf.stop_gradient(self.goals(experience, shift_weight))
-        errors = (self._values.value_of(observation, item) - goals) / self.learning.loss_scale
+        targets = tf.stop_gradient(self.targets(experience, shift_weight))
+        errors = (self._values.value_of(observation, item) - targets) / self.learning.loss_scale
         mask = self.learnable(experience)
         weight = mask if weights is None else mask * weights
         loss = tf.reduce_sum(weight * 0.5 * errors**2) / tf.maximum(tf.reduce_sum(mask), 1.0)
         return tf_agent.LossInfo(loss, {"errors": errors, "mask": mask})
 
-    def goals(self, experience: trajectory.Trajectory, shift_weight: types.Float = 1.0) -> tf.Tensor:
-        """[B] what the values of the clicked items are drawn towards."""
+    def targets(self, experience: trajectory.Trajectory, shift_weight: types.Float = 1.0) -> tf.Tensor:
+        """[B] the targets of the clicked items' values, from rewards + shift_weight * shifts."""
         n = self.learning.steps
         rewards = add_weighted(experience.reward[:, :n], experience.policy_info["shift"][:, :n], shift_weight)
         total, discount = n_step(rewards, self.learning.gamma * experience.discount[:, :n])
-        following = tf.nest.map_structure(lambda part: part[:, n], experience.observation)
-        values, _ = self._target_values(following)
-        scores = following["scores"]
+        next_observation = tf.nest.map_structure(lambda part: part[:, n], experience.observation)
+        values, _ = self._target_values(next_observation)
+        scores = next_observation["scores"]
         if self.learning.target == "sarsa":
             return td_target(total, discount, sarsa_value(scores, values, experience.action[:, n]))
-        choose_by = self._values(following)[0] if self.learning.double else None
+        choose_by = self._values(next_observation)[0] if self.learning.double else None
         return td_target(total, discount, q_value(scores, values, self._target_optimiser, self._k, choose_by))
 
     def learnable(self, experience: trajectory.Trajectory) -> tf.Tensor:
@@ -144,7 +144,11 @@ class SlateQAgent(tf_agent.TFAgent):
 
 
 def add_weighted(rewards: tf.Tensor, shifts: tf.Tensor, weight: types.Float) -> tf.Tensor:
-    """reward + weight * shift; the reward, bit for bit, where the shift is 0."""
+    """reward + weight * shift in float32, of tensors; the reward itself where the shift is 0.
+
+    Equals `lmgt_core.guidance.reward.shifted_reward`, which cannot be used here since this sum is part of the graph; a
+    test compares them bit for bit (tests/apps/slateq/test_agent.py).
+    """
     return tf.where(shifts == 0, rewards, rewards + weight * shifts)
 
 

@@ -1,25 +1,17 @@
 """`lmgt slateq audit`: how well judges know which topics are worth a viewer's time, beside knowing nothing."""
 
-from collections.abc import Sequence
-from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from apps.slateq.config import AuditConfig, JudgeConfig, WorldConfig
-from apps.slateq.domain import Words, load_words
-from apps.slateq.probes import SEED
-from lmgt_core.audit.gate import audit_judge
-from lmgt_core.cache.judge_cache import JudgeCache
+from apps.slateq.config import AuditConfig, WorldConfig
+from apps.slateq.domain import SlateDomain
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import ask
-from lmgt_core.judging.judge import Judge
+from lmgt_core.guidance.config import JudgeConfig
+from lmgt_core.guidance.guidance import Guidance
+from lmgt_core.judging.judge import ask
 from lmgt_core.judging.judgment import Verdict
-from lmgt_core.judging.registry import make_judge
-from lmgt_core.report.terminal_tables import print_table, write_rows
 from lmgt_core.rules.shift import speaks
-from lmgt_core.training.progress import progress
+from lmgt_core.terminal.progress import progress
+from lmgt_core.terminal.tables import print_table, write_rows
 
 COLUMNS = ("judge", "kind", "vocabulary", "n", "accuracy", "baseline", "auc", "precision", "coverage", "served")
 NOTE = (
@@ -31,17 +23,16 @@ NOTE = (
 
 def main(config: AuditConfig) -> list[dict[str, Any]]:
     """Prints and returns a row for each judge and vocabulary; UserError for what cannot be audited."""
-    todo = [(name, spec) for spec in dict.fromkeys(config.vocabulary) for name in dict.fromkeys(config.judge)]
-    words = {spec: _words(config, spec) for spec in dict.fromkeys(config.vocabulary)}
-    judges = {(name, spec): _judge(name, words[spec]) for name, spec in todo}
+    domains = [_domain(config, spec) for spec in dict.fromkeys(config.vocabulary)]
+    todo = [(domain, _guidance(config, domain, name)) for domain in domains for name in dict.fromkeys(config.judge)]
     rows, headlines = [], []
     with progress("judges", len(todo)) as bar:
-        for name, spec in todo:
-            row, headline = _row(name, judges[name, spec], words[spec], config)
-            rows.append(row)
-            headlines.append(f"{spec}: {headline}")
+        for domain, guidance in todo:
+            guidance = guidance.audited()
+            rows.append(_row(domain, guidance))
+            headlines.append(f"{domain.vocabulary.source}: {guidance.headline}")
             bar.advance(1)
-    title = f"{config.environment}: which {config.judge_unit}s are worth recommending"
+    title = f"{config.env}: which {config.judge_unit}s are worth recommending"
     print_table(rows, title=title, columns=COLUMNS, note=NOTE)
     print("\n".join(headlines))
     if config.json is not None:
@@ -49,58 +40,42 @@ def main(config: AuditConfig) -> list[dict[str, Any]]:
     return rows
 
 
-def _words(config: AuditConfig, vocabulary: str) -> Words:
-    judging = JudgeConfig(
-        judge_unit=config.judge_unit,
-        vocabulary=vocabulary,
-        strategy=config.strategy,
-        prompts=config.prompts,
-        documents=config.documents,
-    )
-    return load_words(WorldConfig(environment=config.environment), judging)
+def _domain(config: AuditConfig, vocabulary: str) -> SlateDomain:
+    world = WorldConfig(env=config.env)
+    return SlateDomain(world, config.judge_unit, vocabulary, config.prompts, config.documents)
 
 
-def _judge(name: str, words: Words) -> Judge:
-    judge = make_judge(name, words.context())
-    if judge is None:
+def _guidance(config: AuditConfig, domain: SlateDomain, name: str) -> Guidance:
+    judging = JudgeConfig(judge=name, strategy=config.strategy, min_precision=config.min_precision)
+    guidance = Guidance.of(domain, judging, config.cache)
+    if guidance.judge is None:
         raise UserError(f"--judge {name}: there is nothing to audit; name a judge")
-    return judge
+    return guidance
 
 
-def _row(name: str, judge: Judge, words: Words, config: AuditConfig) -> tuple[dict[str, Any], str]:
-    with _asked(judge, config.cache) as asked:
-        audit = audit_judge(asked, words.probes(), config.min_precision, np.random.default_rng(SEED))
-        served = served_accuracy(asked, words)
-    row = {
-        "judge": name,
-        "kind": judge.kind.value,
-        "vocabulary": words.vocabulary.source,
-        "n": audit.n,
-        "accuracy": audit.accuracy,
-        "baseline": audit.baseline,
-        "auc": audit.auc,
-        "auc_ci95": audit.auc_ci95,
-        "precision": audit.held_out.precision,
-        "coverage": audit.held_out.coverage,
-        "silent": audit.silent,
-        "served": served,
+def _row(domain: SlateDomain, guidance: Guidance) -> dict[str, Any]:
+    audit = guidance.audit
+    measured = ("n", "accuracy", "baseline", "auc", "auc_ci95", "silent")
+    return {
+        "judge": guidance.config.judge,
+        "kind": guidance.kind,
+        "vocabulary": domain.vocabulary.source,
+        **{name: audit[name] for name in measured},
+        **{name: audit["held_out"][name] for name in ("precision", "coverage")},
+        "served": served_accuracy(domain, guidance),
     }
-    return row, audit.headline
 
 
-def _asked(judge: Judge, cache: Path | None) -> Any:
-    return nullcontext(judge) if cache is None else JudgeCache(judge, cache)
-
-
-def served_accuracy(judge: Judge, words: Words) -> float | None:
+def served_accuracy(domain: SlateDomain, guidance: Guidance) -> float | None:
     """The share of right verdicts on single documents of the vocabulary's own topics, the neutral ones left out.
 
-    None where the judge gave no verdict on any.
+    Without the gate. None where the judge gave no verdict on any.
     """
-    prompts = [words.template.render(d) for d in words.describer().everything(words.interests)]
-    truths = [words.truth.verdict(prompt) for prompt in prompts]
-    answers = ask(judge, prompts)
-    right: Sequence[bool] = [
+    prompts = [guidance.template.render(description) for description in domain.single_questions()]
+    truths = [domain.truth.verdict(prompt) for prompt in prompts]
+    with guidance.calibrated() as judge:
+        answers = ask(judge, prompts)
+    right = [
         answer.verdict is truth
         for answer, truth in zip(answers, truths, strict=True)
         if truth is not Verdict.NEUTRAL and speaks(answer)

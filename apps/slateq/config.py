@@ -1,8 +1,9 @@
-"""What the recommendation commands can be told about the users, the documents and the judge.
+"""The settings that the recommendation commands share: users, documents, and what judges are asked.
 
 Parameters of the worlds have RecSim's names (package recsim 0.2.4) and its defaults.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,10 @@ ChoiceModelName = Literal[
     "multinomial-proportional", "multinomial-logit", "proportional-cascade", "exponential-cascade", "first"
 ]
 UserModel = Literal["utility", "distribution"]
+JudgeUnit = Literal["item", "slate"]
+
+RENAMED: Mapping[str, str] = {"policy": "algorithm", "environment": "env"}  # settings in run folders of before 0.2
+OLD_FLAGS: Mapping[str, str] = {f"--{old}": f"--{new}" for old, new in RENAMED.items()}  # still read by every command
 
 SESSION_STEPS = 27_000  # the limit of RecSim's own runner, so none that a session of its users reaches
 
@@ -85,7 +90,8 @@ class SatisfactionConfig:
 class WorldConfig:
     """The users, the documents and how a slate is chosen from."""
 
-    environment: Environment = "interest-evolution"
+    env: Environment = "interest-evolution"
+    """The world."""
     simulator: Literal["vectorised", "recsim"] = "vectorised"
     """vectorised: NumPy, many users at a time; recsim: the package itself, one user at a time."""
     candidates: int = 10
@@ -108,41 +114,13 @@ class WorldConfig:
     satisfaction: SatisfactionConfig = SatisfactionConfig()
 
 
-JudgeUnit = Literal["item", "slate"]
-
-
-@dataclass(frozen=True)
-class JudgeConfig:
-    """How a judge shifts the reward, and how far it is trusted."""
-
-    judge: str = "none"
-    """none, neutral, random, oracle, noisy-oracle:P, minilm, smollm2, hf:MODEL, openai:MODEL@URL, ..."""
-    judge_unit: JudgeUnit = "item"
-    """item: the clicked document is judged; slate: the whole slate is. Without a click nothing is judged."""
-    vocabulary: str = "builtin"
-    """The topics' names: builtin, shuffled or shuffled:SEED (a control), or a file of one name a line, worst first."""
-    rule: str = "raw"
-    """How judgments become shifts: raw, continuous, centered, annealed, annealed:exponential."""
-    scale: float = 1.0
-    """Size of a shift, in units of reward (minutes watched in interest evolution)."""
-    gate: bool = True
-    """Audit the judge first and let it speak only where it is precise enough; --no-gate lets it always speak."""
-    min_precision: float = 0.75
-    """The lower bound of the precision that a verdict needs to be let through."""
-    strategy: str = "zero-shot"
-    """Prompt strategy: a template in apps/slateq/prompts/<environment>, or in --prompts."""
-    prompts: Path | None = None
-    """A folder of your own prompt templates."""
-    documents: Path | None = None
-    """What --strategy retrieval reads: a folder of .txt or .md files (default: apps/slateq/manuals/<environment>)."""
-
-
 @dataclass(frozen=True)
 class AuditConfig:
     """Ask judges about topics whose true quality is known."""
 
     judge: tuple[str, ...] = ("minilm", "oracle")
-    environment: Environment = "interest-evolution"
+    env: Environment = "interest-evolution"
+    """The world."""
     judge_unit: JudgeUnit = "item"
     vocabulary: tuple[str, ...] = ("builtin", "shuffled")
     """The topics' names: builtin, shuffled or shuffled:SEED (a control), or files of one name a line, worst first."""
@@ -151,8 +129,8 @@ class AuditConfig:
     """A folder of your own prompt templates."""
     documents: Path | None = None
     """What --strategy retrieval reads: a folder of .txt or .md files."""
-    min_precision: float = 0.75
-    """The lower bound of the precision that the gate demands of a verdict."""
+    min_precision: float | str = 0.75
+    """The precision that the gate demands of every verdict, or of each its own: good=.75,bad=.75."""
     cache: Path | None = None
     """A file of judgments: what is in it is not asked again, and what is asked is added."""
     json: Path | None = None
@@ -172,10 +150,10 @@ def check_world(config: WorldConfig) -> None:
         raise UserError(f"--session-steps {steps}: a session has at least one slate")
     if config.budget is not None and not 0 < config.budget < float("inf"):
         raise UserError(f"--budget {config.budget:g}: a session has a finite budget above 0")
-    if config.budget is not None and config.environment == "interest-exploration":
+    if config.budget is not None and config.env == "interest-exploration":
         raise UserError("--budget: interest-exploration has no budget; --session-steps ends its sessions")
-    if config.user_model != "utility" and config.environment != "interest-evolution":
+    if config.user_model != "utility" and config.env != "interest-evolution":
         raise UserError(f"--user-model {config.user_model}: only interest-evolution has a choice of users")
-    takes_first = config.environment == "long-term-satisfaction"
+    takes_first = config.env == "long-term-satisfaction"
     if config.choice_model is not None and (config.choice_model == "first") != takes_first:
         raise UserError(f"--choice-model {config.choice_model}: users choose the first in long-term-satisfaction only")

@@ -1,185 +1,115 @@
-"""From a judge's name to reward shifts: the judge, its audit, the gate, the cache, and shifts for a batch of users."""
+"""What a recommendation world gives to judges: topics with names, what they are worth, and the questions about them."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import get_args
 
 import numpy as np
 
-from apps.slateq.config import JudgeConfig, JudgeUnit, WorldConfig
-from apps.slateq.describe import Shown, SlateDescriber, shown
+from apps.slateq.config import Environment, JudgeUnit, WorldConfig
+from apps.slateq.describe import ATTITUDES, EDGES, UNKNOWN, SlateDescriber
 from apps.slateq.minilm_topics import make_minilm
 from apps.slateq.oracle import TopicTruth, topic_values
-from apps.slateq.probes import SEED, probe_set
-from apps.slateq.simulator.protocol import Feedback, Floats, Integers, Observation
-from apps.slateq.vocabulary import Vocabulary, load_vocabulary
-from lmgt_core.audit.gate import SelectiveGate, audit_judge
-from lmgt_core.cache.judge_cache import JudgeCache
-from lmgt_core.guidance.shifter import JudgeStats, RewardShifter
-from lmgt_core.judging.judge import Judge, JudgeKind
-from lmgt_core.judging.judgment import Verdict
-from lmgt_core.judging.prompt import RememberedTemplate
-from lmgt_core.judging.registry import JudgeContext, make_judge
+from apps.slateq.probes import probe_set
+from apps.slateq.vocabulary import load_vocabulary
+from lmgt_core.audit.audit import Probe
+from lmgt_core.errors import UserError
+from lmgt_core.guidance.domain import Render
+from lmgt_core.judging.description import Description
+from lmgt_core.judging.prompt import PromptTemplate
+from lmgt_core.judging.registry import JudgeContext
 from lmgt_core.judging.strategies import load_strategy
-from lmgt_core.rules.shift import make_rule
 
 PROMPTS = Path(__file__).parent / "prompts"
 MANUALS = Path(__file__).parent / "manuals"
-AHEAD = 1000  # questions: a world that has no more is asked whole before training
 
 
-@dataclass(frozen=True)
-class Words:
-    """What a world's judges know, before anything is asked: names, truth, questions."""
+class SlateDomain:
+    """The `Domain` of one world; a judgment needs the outcome, since only what was clicked is judged.
 
-    world: WorldConfig
-    unit: JudgeUnit
-    vocabulary: Vocabulary
-    truth: TopicTruth
-    template: RememberedTemplate
+    UserError for a vocabulary that cannot be used.
+    """
 
-    @property
-    def interests(self) -> bool:
-        """Whether a user's interests are observed, and so described."""
-        return self.world.environment == "interest-evolution"
+    def __init__(
+        self,
+        world: WorldConfig,
+        unit: JudgeUnit = "item",
+        vocabulary: str = "builtin",
+        prompts: Path | None = None,
+        documents: Path | None = None,
+    ) -> None:
+        values = topic_values(world)
+        self.world, self.unit = world, unit
+        self.name = f"slateq/{world.env}"
+        self.interests = world.env == "interest-evolution"  # whether a user's interests are observed, and so described
+        self.vocabulary = load_vocabulary(vocabulary, world.env, len(values))
+        self.truth = TopicTruth(self.vocabulary, values)
+        self._prompts = PROMPTS / world.env if prompts is None else prompts
+        self._documents = MANUALS / world.env if documents is None else documents
 
-    def context(self, seed: int = 0) -> JudgeContext:
-        """What judges are made from; a noisy oracle makes other mistakes with another seed."""
-        domain = f"slateq/{self.world.environment}"
+    def context(self) -> JudgeContext:
+        """The expert, which knows the topics' values, and `minilm`, fitted on topics that no training or audit uses."""
         return JudgeContext(
-            domain=domain,
+            domain=self.name,
             oracle=self.truth.verdict,
             oracle_id=self.truth.digest,
-            make={"minilm": partial(make_minilm, train=self.vocabulary.train, domain=domain)},
-            seed=seed,
+            make={"minilm": partial(make_minilm, train=self.vocabulary.train, domain=self.name)},
         )
 
-    def describer(self) -> SlateDescriber:
-        """By the vocabulary's names."""
-        return SlateDescriber(self.vocabulary.names)
+    def describer(self, silent: bool = False) -> SlateDescriber:
+        """By the vocabulary's names; words cost nothing here, so they are given to a silent judge as well."""
+        return SlateDescriber(self.vocabulary.names, self.unit)
 
-    def probes(self, render: Any = None) -> list[Any]:
-        """The labelled questions of an audit."""
-        render = render or self.template.render
-        return probe_set(self.vocabulary, self.truth, render, self.unit, self.world.slate, self.interests)
+    def template(self, strategy: str) -> PromptTemplate:
+        """The template in the world's folder of prompts, or in --prompts."""
+        return load_strategy(self._prompts, strategy, self._documents)
 
+    def probes(self, render: Render, rng: np.random.Generator) -> Sequence[Probe]:
+        """The labelled questions of an audit.
 
-def load_words(world: WorldConfig, judging: JudgeConfig) -> Words:
-    """UserError for a vocabulary, strategy or folder that cannot be used, before anything is written."""
-    values = topic_values(world)
-    vocabulary = load_vocabulary(judging.vocabulary, world.environment, len(values))
-    folder = PROMPTS / world.environment if judging.prompts is None else judging.prompts
-    documents = judging.documents or MANUALS / world.environment
-    template = RememberedTemplate(load_strategy(folder, judging.strategy, documents))
-    return Words(world, judging.judge_unit, vocabulary, TopicTruth(vocabulary, values), template)
+        Drawn from a copy of `rng`, so that the audit's own draws are those of the published tables.
+        """
+        shape = (self.unit, self.world.slate, self.interests)
+        return probe_set(self.vocabulary, self.truth, render, *shape, deepcopy(rng))
 
+    def questions(self) -> Iterable[Description] | None:
+        """Every question about one document; None for slates, which are too many."""
+        return self.single_questions() if self.unit == "item" else None
 
-class SlateShifter:
-    """The shifts of one training, for a batch of users at a time; `shifter` is lmgt_core's, with its statistics."""
+    def single_questions(self) -> Iterable[Description]:
+        """Every question about one document of the vocabulary's topics, whatever `unit` is."""
+        return self.describer().everything(self.interests)
 
-    def __init__(self, shifter: RewardShifter, unit: JudgeUnit) -> None:
-        self.shifter, self.unit = shifter, unit
+    def read(self, state: str, action: str) -> Description:
+        """The description of one document.
 
-    def shift(self, observation: Observation, slates: Integers, feedback: Feedback) -> Floats:
-        """[B] the shifts of serving `slates` in `observation`, the state before them; 0 where nothing was clicked."""
-        decisions: list[Shown | None] = shown(self.unit, observation, slates, feedback)
-        return self.shifter(decisions, [None] * len(decisions)).delta
-
-    def weight(self, step: int) -> float:
-        """The rule's w_t at step t of training."""
-        return self.shifter.weight(step)
-
-    @property
-    def stats(self) -> JudgeStats:
-        """How often the judge was heard."""
-        return self.shifter.stats
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint has to keep; plain JSON values."""
-        return self.shifter.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes up what `state_dict` gave."""
-        self.shifter.load_state_dict(state)
+        `state` is how the viewer likes its topic (`loves`, ..., or an interest from -1 to 1), where interests are
+        observed; `action` is the topic's number or name, also of a topic that is not of the vocabulary.
+        """
+        names, topic = self.vocabulary.names, action.strip()
+        if topic.isdecimal() and int(topic) < len(names):
+            topic = names[int(topic)]
+        if not topic:
+            raise UserError(f"--action: name a topic, like {names[0]!r}, or its number")
+        return self.describer().of([topic], read_interest(state) if self.interests else UNKNOWN)
 
 
-@dataclass(frozen=True)
-class Judging:
-    """A judge, ready to shift rewards; `shifter`, `cache` and `judge` are None for --judge none. Close it when done."""
-
-    shifter: SlateShifter | None
-    cache: JudgeCache | None
-    judge: Judge | None
-    audit: dict[str, Any]
-    words: Words
-
-    def close(self) -> None:
-        """Closes the cache."""
-        if self.cache is not None:
-            self.cache.close()
+def make_domain(env: str, prompts: Path | None = None, documents: Path | None = None) -> SlateDomain:
+    """The world called `env` with its defaults, documents judged one by one; UserError for an unknown one."""
+    environments = get_args(Environment)
+    if env not in environments:
+        raise UserError(f"--env {env}: no such world; choose one of {', '.join(environments)}")
+    return SlateDomain(WorldConfig(env=env), prompts=prompts, documents=documents)  # type: ignore[arg-type]
 
 
-def check_judging(world: WorldConfig, judging: JudgeConfig) -> None:
-    """UserError for a judge, vocabulary, rule or strategy that cannot be had; nothing is asked or written."""
-    make_rule(judging.rule, judging.scale, 1)
-    make_judge(judging.judge, load_words(world, judging).context())
-
-
-def make_audit(world: WorldConfig, judging: JudgeConfig, cache: Path) -> dict[str, Any]:
-    """The judge's audit on labelled probes, as plain JSON values; the same for all seeds of a run."""
-    words = load_words(world, judging)
-    judge = make_judge(judging.judge, words.context())
-    if judge is None:
-        return {"audited": False, "reason": "no judge"}
-    gated = judging.gate and judge.kind is not JudgeKind.CONTROL
-    probes = words.probes()
-    with JudgeCache(judge, cache) as asked:
-        found = audit_judge(asked, probes, judging.min_precision, np.random.default_rng(SEED), gated=gated)
-    headline = found.headline
-    if found.silent and not words.vocabulary.audit:
-        headline += f"; only {len(probes)} questions are labelled here, --no-gate lets the judge speak"
-    return found.as_dict() | {"audited": True, "headline": headline, "vocabulary": words.vocabulary.source}
-
-
-def make_judging(
-    world: WorldConfig,
-    judging: JudgeConfig,
-    steps: int,
-    cache: Path,
-    seed: int = 0,
-    audit: dict[str, Any] | None = None,
-) -> Judging:
-    """The judge behind its cache and, unless --no-gate, its gate, for a training of `steps` steps.
-
-    Audited here unless an `audit` of `make_audit` is handed in. A judge that is slow is asked everything that can come
-    up before training, where that is little.
-    """
-    words = load_words(world, judging)
-    audit = make_audit(world, judging, cache) if audit is None else audit
-    judge = make_judge(judging.judge, words.context(seed))
-    if judge is None:
-        return Judging(None, None, None, audit, words)
-    kept = JudgeCache(judge, cache)
-    asked: Judge = kept
-    if audit["gated"]:
-        asked = SelectiveGate(asked, {Verdict(name): limit for name, limit in audit["thresholds"].items()})
-    if not audit["silent"]:
-        ask_ahead(words, kept)
-    rule = make_rule(judging.rule, judging.scale, steps)
-    shifter = RewardShifter(words.describer(), words.template, asked, rule)  # type: ignore[arg-type]
-    return Judging(SlateShifter(shifter, judging.judge_unit), kept, judge, audit, words)
-
-
-def ask_ahead(words: Words, judge: JudgeCache) -> int:
-    """Has everything judged that can come up, where that is little; returns how many questions there were.
-
-    Not through a shifter: a rule's running mean must not see these.
-    """
-    if words.unit == "slate" or not judge.cacheable:
-        return 0
-    prompts = [words.template.render(d) for d in words.describer().everything(words.interests)]
-    if len(prompts) > AHEAD:
-        return 0
-    judge.judge(prompts)
-    return len(prompts)
+def read_interest(text: str) -> int:
+    """The step of interest, 0 to 4, that `text` names or falls into; UserError for anything else."""
+    for step, attitude in sorted(enumerate(ATTITUDES), key=lambda pair: -len(pair[1])):
+        if attitude in text:
+            return step
+    if re.fullmatch(r"\s*[-+]?(?:0?\.\d+|[01](?:\.0*)?)\s*", text):
+        return int(np.digitize(float(text), EDGES))
+    raise UserError(f"--state {text!r}: is one of {', '.join(ATTITUDES)}, or an interest from -1 to 1")

@@ -39,7 +39,7 @@ def distinct(slates: Integers, candidates: int) -> Integers:
 
 def bounds(config: WorldConfig) -> tuple[float, float]:
     """The least and the greatest number in an observation of documents."""
-    if config.environment != "interest-exploration":
+    if config.env != "interest-exploration":
         return 0.0, 1.0
     given = config.exploration
     most = max(m + SPREADS * s for m, s in zip(given.topic_quality_mean, given.topic_quality_stddev, strict=True))
@@ -53,10 +53,10 @@ class SlateEnv(gym.Env[Arrays, Integers]):
     """
 
     metadata = {"render_modes": []}  # noqa: RUF012
-    environment: Environment
+    world: Environment
 
     def __init__(self, **world: Any) -> None:
-        self.config = WorldConfig(environment=self.environment, **world)
+        self.config = WorldConfig(env=self.world, **world)
         self.simulator = make_simulator(self.config, users=1)
         n, k = self.simulator.candidates, self.simulator.slate_size
         low, high = bounds(self.config)
@@ -92,7 +92,13 @@ class SlateEnv(gym.Env[Arrays, Integers]):
         over, cut = bool(feedback.terminated[0]), bool(feedback.truncated[0])
         if over or cut:
             self._running, self._next = False, feedback.observation
-        return self._arrays(feedback.final_observation), float(feedback.reward[0]), over, cut, told(slates, feedback)
+        return (
+            self._arrays(feedback.final_observation),
+            float(feedback.reward[0]),
+            over,
+            cut,
+            response(slates, feedback),
+        )
 
     def _arrays(self, observation: Observation) -> Arrays:
         arrays = {"documents": np.minimum(observation.documents[0], self._highest)}
@@ -101,8 +107,8 @@ class SlateEnv(gym.Env[Arrays, Integers]):
         return arrays
 
 
-def told(slates: Integers, feedback: Feedback) -> dict[str, Any]:
-    """What the first user's response tells, by name."""
+def response(slates: Integers, feedback: Feedback) -> dict[str, Any]:
+    """The first user's response, by name."""
     return {
         "slate": slates[0],
         "clicked": int(feedback.clicked[0]),
@@ -115,19 +121,19 @@ def told(slates: Integers, feedback: Feedback) -> dict[str, Any]:
 class InterestEvolutionEnv(SlateEnv):
     """lmgt/InterestEvolution-v0"""
 
-    environment = "interest-evolution"
+    world = "interest-evolution"
 
 
 class InterestExplorationEnv(SlateEnv):
     """lmgt/InterestExploration-v0"""
 
-    environment = "interest-exploration"
+    world = "interest-exploration"
 
 
 class LongTermSatisfactionEnv(SlateEnv):
     """lmgt/LongTermSatisfaction-v0"""
 
-    environment = "long-term-satisfaction"
+    world = "long-term-satisfaction"
 
 
 def register() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from apps.slateq.baselines import Policy, make_baseline
-from apps.slateq.config import WorldConfig, check_world
+from apps.slateq.config import RENAMED, WorldConfig, check_world
 from apps.slateq.evaluation_page import write_page
 from apps.slateq.evaluation_rows import rows_of, wide
 from apps.slateq.policies import FIXED, ONLINE, PRIVILEGED, is_learned, learned_names
@@ -17,12 +17,12 @@ from apps.slateq.simulator.make import make_simulator
 from apps.slateq.simulator.protocol import Simulator
 from apps.slateq.train_config import EvaluateConfig, TrainConfig
 from lmgt_core.errors import UserError
-from lmgt_core.report.terminal_tables import print_table, write_rows
-from lmgt_core.training.progress import progress
-from lmgt_core.training.run_log import read_config
+from lmgt_core.terminal.progress import progress
+from lmgt_core.terminal.tables import print_table, write_rows
+from lmgt_core.training.run_log import RunLog, read_config
 
 TRAINED = "trained"  # folder for the runs of policies that are given by name
-SAME = ("environment", "candidates", "slate")  # what a run and its evaluation must have in common
+SAME = ("env", "candidates", "slate")  # what a run and its evaluation must have in common
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def main(config: EvaluateConfig) -> list[dict[str, Any]]:
             results[one.name] = [serve_all(config, make, bar.advance) for make in one.makers]
     kinds = {one.name: one.kind for one in entries}
     rows = rows_of({name: [values(batches) for batches in seeds] for name, seeds in results.items()}, kinds)
-    title = f"{config.environment}, {config.candidates} candidates, slates of {config.slate}, {config.users} users"
+    title = f"{config.env}, {config.candidates} candidates, slates of {config.slate}, {config.users} users"
     print_table(wide(rows), title=f"{title}: mean +- half of the 95 % interval; no shift", note=note(config, names))
     if config.json is not None:
         write_rows(config.json, rows)
@@ -85,7 +85,7 @@ def check_run(name: str, config: EvaluateConfig) -> dict[str, Any]:
     content = read_config(path)
     if content.get("app") != "slateq":
         raise UserError(f"{path}: a run of the app {content.get('app')}; evaluate takes runs of lmgt slateq train")
-    settings: dict[str, Any] = content["settings"]
+    settings: dict[str, Any] = {RENAMED.get(name, name): value for name, value in content["settings"].items()}
     for field in SAME:
         if settings[field] != getattr(config, field):
             raise UserError(
@@ -116,11 +116,8 @@ def train_missing(config: EvaluateConfig, names: Sequence[str]) -> None:
         print(f"{name}: training {config.train_steps:,} steps for seeds {config.train_seeds}, in {out}")
         world = asdict_shallow(world_of(config)) | {"simulator": "vectorised"}
         resume = (out / "config.json").exists()
-        train(
-            TrainConfig(
-                **world, policy=name, steps=config.train_steps, seeds=config.train_seeds, out=out, resume=resume
-            )
-        )
+        budget = {"steps": config.train_steps, "seeds": config.train_seeds}
+        train(TrainConfig(**world, **budget, algorithm=name, out=out, resume=resume))
 
 
 def asdict_shallow(config: WorldConfig) -> dict[str, Any]:
@@ -141,10 +138,12 @@ def entry(name: str, config: EvaluateConfig) -> Entry:
 
     run = Path(name) if not is_learned(name) else (config.out or Path()) / TRAINED / name
     settings = check_run(str(run), config)
-    folders = [policy_folder(run, seed) for seed in settings["seeds"]]
+    with RunLog.open(run) as log:
+        seeds = sorted({*settings["seeds"], *log.results()})  # a run may have been given more of them
+    folders = [policy_folder(run, seed) for seed in seeds]
     policies = [Served.load(folder) for folder in folders]
     judge = settings["judge"]
-    kind = f"{settings['policy']}, {'no judge' if judge == 'none' else 'judge ' + judge}, {len(folders)} seeds"
+    kind = f"{settings['algorithm']}, {'no judge' if judge == 'none' else 'judge ' + judge}, {len(folders)} seeds"
     return Entry(name, kind, [lambda simulator, policy=policy: policy for policy in policies])
 
 

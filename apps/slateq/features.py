@@ -1,4 +1,4 @@
-"""What a policy is told before it serves: the observation, the choice scores it may know, and the session so far."""
+"""What a policy sees before it serves: the observation, the choice scores it may know, and the session so far."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -32,7 +32,7 @@ class Features:
 
 
 def features(simulator: Simulator, observation: Observation, history: Floats) -> Features:
-    """What policies are told about `observation`."""
+    """What policies see of `observation`."""
     return Features(
         user=observation.user,
         history=history,

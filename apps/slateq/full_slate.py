@@ -30,7 +30,7 @@ def all_slates(candidates: int, k: int) -> NDArray[np.int64]:
     if not slates:
         raise UserError(
             f"full-slate: {candidates} candidates make {_count(candidates, k):,} slates of {k}, and it learns each by "
-            f"itself, up to {MOST:,}; give fewer --candidates or another --policy"
+            f"itself, up to {MOST:,}; give fewer --candidates or another --algorithm"
         )
     return np.array(slates, dtype=np.int64)
 
@@ -102,7 +102,7 @@ class FullSlateAgent(tf.Module):
             tf.keras.optimizers.Adam(learning.learning_rate),
             n_step_update=learning.steps,
             target_update_tau=learning.target_rate,
-            td_errors_loss_fn=lambda goals, found: 0.5 * ((goals - found) / learning.loss_scale) ** 2,
+            td_errors_loss_fn=lambda targets, values: 0.5 * ((targets - values) / learning.loss_scale) ** 2,
             gamma=learning.gamma,
             gradient_clipping=learning.gradient_norm,
             train_step_counter=tf.Variable(0, dtype=tf.int64, trainable=False, name="train_step"),

@@ -16,27 +16,27 @@ from apps.slateq.simulator.protocol import Floats, Integers
 from lmgt_core.errors import UserError
 
 
-def time_step(told: Features) -> ts.TimeStep:
-    """`told` as TF-Agents hands it to a policy; step types and rewards are not looked at."""
-    users = len(told)
+def time_step(features: Features) -> ts.TimeStep:
+    """`features` as TF-Agents hands it to a policy; step types and rewards are not looked at."""
+    users = len(features)
     return ts.TimeStep(
         step_type=tf.fill([users], tf.constant(ts.StepType.MID)),
         reward=tf.zeros([users]),
         discount=tf.ones([users]),
-        observation={name: tf.constant(part) for name, part in told.as_dict().items()},
+        observation={name: tf.constant(part) for name, part in features.as_dict().items()},
     )
 
 
-def padded(told: Features) -> Features:
-    """`told` with its first user repeated until their number is a power of two.
+def padded(features: Features) -> Features:
+    """`features` with its first user repeated until their number is a power of two.
 
     TensorFlow prepares its products anew for every number of rows that it meets, at many times the cost of a product,
     and the number of users whose session is not over is another at nearly every step.
     """
-    users = len(told)
+    users = len(features)
     rows = np.zeros(1 << (users - 1).bit_length(), dtype=np.int64)
     rows[:users] = np.arange(users)
-    return told.of(rows)
+    return features.of(rows)
 
 
 class Served:
@@ -63,8 +63,7 @@ class Served:
 
     def serve(self, features: Features) -> Integers:
         """Slates [B, K]."""
-        told = padded(features)
-        return np.asarray(self._action(time_step(told)).action.numpy())[: len(features)]
+        return np.asarray(self._action(time_step(padded(features))).action.numpy())[: len(features)]
 
     def learn(self, topics: Integers, clicked: Integers, reward: Floats) -> None:
         """Nothing: it was trained before."""

@@ -42,7 +42,7 @@ class World:
 
 
 def time_step_spec(world: World) -> ts.TimeStep:
-    """What a policy is told, as `features.Features.as_dict` gives it."""
+    """What a policy sees, as `features.Features.as_dict` gives it."""
     n = world.candidates
     return ts.time_step_spec(
         {
@@ -63,7 +63,7 @@ def action_spec(world: World) -> types.BoundedTensorSpec:
 def make_agent(policy: LearnedPolicy, config: AgentConfig, world: World, seed: int) -> Agent:
     """The agent that learns `policy`; UserError when the world has too many slates for full-slate.
 
-    `config` has its defaults filled in (`train_config.with_defaults`).
+    `config` has its defaults filled in (`train_config.agent_of`).
     """
     learning = Learning(
         target="sarsa" if policy.learner == "sarsa" else "q",

@@ -32,9 +32,9 @@ TOLERANCE = 1e-9
 
 def topic_values(config: WorldConfig) -> Scores:
     """[T] what each topic is worth, 0 for neither good nor bad; see the module's text."""
-    if config.environment == "interest-evolution":
+    if config.env == "interest-evolution":
         return topic_means(config.evolution.min_utility, config.evolution.max_utility)
-    if config.environment == "interest-exploration":
+    if config.env == "interest-exploration":
         given = config.exploration
         by_type = lognormal_mean(given.user_document_mean_affinity, given.user_document_stddev_affinity)
         affinity = np.asarray(given.user_type_distribution) @ by_type

@@ -42,7 +42,7 @@ def learned_policy(name: str) -> LearnedPolicy:
     if base == "tabular":
         return LearnedPolicy(name, "table", "top-k", "top-k", valued)
     if base not in LEARNED:
-        raise UserError(f"--policy {name}: no such learned policy; choose one of {', '.join(learned_names())}")
+        raise UserError(f"--algorithm {name}: no such learned policy; choose one of {', '.join(learned_names())}")
     parts = base.split("-")
     serve = LETTERS[parts[-1][0]]
     if parts[0] == "SARSA":
@@ -51,7 +51,7 @@ def learned_policy(name: str) -> LearnedPolicy:
 
 
 def learned_names() -> list[str]:
-    """Every name that `train --policy` takes."""
+    """Every name that `train --algorithm` takes."""
     return [*LEARNED, *(f"{name}{NO_CLICK}" for name in LEARNED), "tabular", f"tabular{NO_CLICK}", "full-slate"]
 
 

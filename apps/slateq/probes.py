@@ -5,7 +5,7 @@ our own judgment (deviation 1 of README.md). A group of probes is a topic; for s
 topics that slates are made of, so that no topic lies on both sides of an audit's split.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -14,22 +14,23 @@ from apps.slateq.describe import ATTITUDES, UNKNOWN, SlateDescriber
 from apps.slateq.oracle import TopicTruth
 from apps.slateq.vocabulary import Vocabulary
 from lmgt_core.audit.audit import Probe, balance_probes
-from lmgt_core.judging.description import Description
+from lmgt_core.guidance.domain import Render
 from lmgt_core.judging.judgment import Verdict
-from lmgt_core.judging.prompt import Prompt
 
-SEED = 20_409  # fixed: every judge and strategy answers the same questions
 HANDFUL = 4  # topics, two of each half, that one group of slates is made of
 SLATES = 30  # of each group
 
-Render = Callable[[Description], Prompt]
-
 
 def probe_set(
-    vocabulary: Vocabulary, truth: TopicTruth, render: Render, unit: JudgeUnit, slate: int, interests: bool
+    vocabulary: Vocabulary,
+    truth: TopicTruth,
+    render: Render,
+    unit: JudgeUnit,
+    slate: int,
+    interests: bool,
+    rng: np.random.Generator,
 ) -> list[Probe]:
-    """The probes, rendered by `render`, as many good as bad ones, and all neutral ones."""
-    rng = np.random.default_rng(SEED)
+    """The probes, rendered by `render`, as many good as bad ones drawn by `rng`, and all neutral ones."""
     worth = {name: truth.value_of[name] for name in vocabulary.audit or vocabulary.names}
     describer = SlateDescriber(vocabulary.names)
     steps = range(len(ATTITUDES)) if interests else (UNKNOWN,)

@@ -81,9 +81,9 @@ def play(simulator: Simulator, policy: Policy, seed: int) -> Sessions:
     good = simulator.topic_quality > simulator.topic_quality.mean()
     while tally.active.any():
         on = tally.active
-        told = features(simulator, observation, history.features())
+        seen = features(simulator, observation, history.features())
         slates = np.tile(np.arange(simulator.slate_size), (simulator.users, 1))  # for users whose session is over
-        slates[on] = policy.serve(told.of(on))
+        slates[on] = policy.serve(seen.of(on))
         feedback = simulator.step(slates)
         topics = np.take_along_axis(observation.document_topic, slates, axis=1)
         policy.learn(topics[on], feedback.clicked[on], feedback.reward[on])

@@ -1,68 +1,37 @@
-"""`lmgt slateq train`: audits the judge, trains every seed, writes the run directory."""
+"""`lmgt slateq train`: what the one training driver needs to know of recommendation."""
 
-import os
 import shutil
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from apps.slateq.config import WorldConfig, check_world
-from apps.slateq.domain import Judging, check_judging, load_words, make_audit, make_judging
+from apps.slateq.config import RENAMED, WorldConfig, check_world
+from apps.slateq.domain import SlateDomain
 from apps.slateq.policies import learned_policy
-from apps.slateq.session_metrics import METRICS
-from apps.slateq.train_config import AgentConfig, TrainConfig, with_defaults
+from apps.slateq.train_config import AgentConfig, TrainConfig, agent_of
 from lmgt_core.errors import UserError
-from lmgt_core.report.terminal_tables import print_table
-from lmgt_core.rules.shift import make_rule
-from lmgt_core.training.processes import in_processes
-from lmgt_core.training.progress import progress
-from lmgt_core.training.provenance import provenance
+from lmgt_core.guidance.guidance import Guidance
+from lmgt_core.guidance.shift_source import ShiftSource
+from lmgt_core.training.driver import CACHE, Metrics, Training, train
+from lmgt_core.training.processes import Tick
 from lmgt_core.training.run_log import RunLog
-from lmgt_core.training.statistics import summarise
-
-CACHE = "judgments.sqlite"
-STATS = ("judgments", "cache_hits", "unreadable", "abstained", "seconds")
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks are faster on one thread
 
 
 def main(config: TrainConfig) -> dict[str, Any]:
     """Trains and returns the summary that is also in the run directory's summary.json."""
-    check(config)
-    policy = learned_policy(config.policy)
-    config = replace(config, agent=with_defaults(config.agent, policy.valued_no_click, config.environment))
-    log = RunLog.create(config.out, resolved(config), config.resume)
-    audit = make_audit(config, config, config.out / CACHE)
-    if audit["audited"]:
-        print(f"{audit['headline']} [{audit['kind']}]", flush=True)
-    judging = make_judging(config, config, config.steps, config.out / CACHE, audit=audit)  # what can be, is asked ahead
-    judging.close()
-    with progress("steps", config.steps * len(config.seeds)) as bar:
-        work = partial(train_seed, config, audit)
-        for seed, result in in_processes(work, config.seeds, config.workers, bar.advance):
-            log.finish_seed(seed, result)
-            forget_checkpoint(config, seed)
-    results = [result for seed in config.seeds if (result := log.seed_result(seed)) is not None]
-    summary = summarise_run(config, judging, results)
-    log.write_summary(summary)
-    rows = [{"metric": name, **values} for name, values in summary["metrics"].items()]
-    print_table(rows, title=f"{config.policy}, judge {config.judge}: after training, {len(results)} seeds, no shift")
-    return summary
+    return train(TRAINING, replace(config, agent=agent_of(config)))
 
 
 def check(config: TrainConfig) -> None:
     """UserError naming the flag for what cannot be trained, before anything is written."""
     check_world(config)
-    policy = learned_policy(config.policy)
+    _check_agent(config, agent_of(config))
     if config.simulator == "recsim" and config.users != 1:
         raise UserError(f"--simulator recsim: serves one user at a time, not {config.users}; give --users 1")
     if config.simulator == "recsim" and config.evaluate_users != 1:
         raise UserError("--simulator recsim: serves one user at a time; give --evaluate-users 1, or train vectorised")
     numbers = {
-        "steps": config.steps,
         "users": config.users,
-        "workers": config.workers,
         "evaluate-users": config.evaluate_users,
         "checkpoint-every": config.checkpoint_every,
         "agent.batch-size": config.agent.batch_size,
@@ -72,16 +41,7 @@ def check(config: TrainConfig) -> None:
     for flag, value in numbers.items():
         if value < 1:
             raise UserError(f"--{flag} {value}: give a number of at least 1")
-    if config.evaluate_every is not None and config.evaluate_every < 1:
-        raise UserError(f"--evaluate-every {config.evaluate_every}: give a number of at least 1")
-    if not config.seeds or len(set(config.seeds)) < len(config.seeds) or min(config.seeds) < 0:
-        raise UserError("--seeds: give one or more different numbers of at least 0")
-    if not 0 < config.min_precision < 1:
-        raise UserError(f"--min-precision {config.min_precision}: a precision lies between 0 and 1, like 0.75")
-    _check_agent(config, with_defaults(config.agent, policy.valued_no_click, config.environment))
-    check_judging(config, config)
-    make_rule(config.rule, config.scale, config.steps)
-    if policy.learner == "full-slate":
+    if learned_policy(config.algorithm).learner == "full-slate":
         from apps.slateq.full_slate import all_slates
 
         all_slates(config.candidates, config.slate)
@@ -90,7 +50,7 @@ def check(config: TrainConfig) -> None:
 def _check_agent(config: TrainConfig, agent: AgentConfig) -> None:
     if not 0 <= agent.gamma <= 1:
         raise UserError(f"--agent.gamma {agent.gamma}: a discount lies between 0 and 1")
-    if agent.gamma == 1 and config.environment == "interest-exploration":
+    if agent.gamma == 1 and config.env == "interest-exploration":
         raise UserError("--agent.gamma 1: sessions of interest-exploration have no end; give less, like 0.99")
     for flag, value in (("epsilon", agent.epsilon), ("epsilon-share", agent.epsilon_share)):
         if not 0 <= value <= 1:
@@ -106,38 +66,40 @@ def _check_agent(config: TrainConfig, agent: AgentConfig) -> None:
         raise UserError(f"--agent.target-rate {agent.target_rate}: give a share above 0, up to 1")
 
 
-def resolved(config: TrainConfig) -> dict[str, Any]:
-    """Everything that a reader of the run needs to repeat it."""
-    settings = asdict(config)
-    for name in ("out", "resume", "workers"):
-        settings.pop(name)
-    template = load_words(config, config).template
-    prompt = {"name": template.name, "hash": template.hash}
-    return {"app": "slateq", "env": environment(config), "settings": settings, "prompt": prompt, **provenance()}
+def make_guidance(config: TrainConfig) -> Guidance:
+    """The config's judge in its world, not audited; UserError for what cannot be had."""
+    domain = SlateDomain(config, config.judge_unit, config.vocabulary, config.prompts, config.documents)
+    return Guidance.of(domain, config, config.cache or config.out / CACHE)
 
 
-def environment(config: WorldConfig) -> str:
-    """The world in words, for reports: runs of one world are compared."""
-    return f"{config.environment}, {config.candidates} candidates, slates of {config.slate}"
+def world_in_words(config: WorldConfig) -> str:
+    """The world and its shape, for reports: runs of one world are compared."""
+    return f"{config.env}, {config.candidates} candidates, slates of {config.slate}"
 
 
-def train_seed(config: TrainConfig, audit: dict[str, Any], seed: int, tick: Callable[[int], None]) -> dict[str, Any]:
-    """Trains one seed: its last evaluation, the judge's counts, and how long it took."""
-    with RunLog.open(config.out) as log:
-        if (finished := log.seed_result(seed)) is not None:
-            tick(config.steps)
-            return finished
-        from apps.slateq.tensorflow_setup import one_deterministic_thread
+def about(config: TrainConfig) -> Mapping[str, Any]:
+    """What the summary says of a run beside its judge."""
+    return {
+        "env": world_in_words(config),
+        "algorithm": config.algorithm,
+        "judge_unit": config.judge_unit,
+        "vocabulary": config.vocabulary,
+    }
 
-        one_deterministic_thread()
-        from apps.slateq.trainer import Trainer
 
-        judging = make_judging(config, config, config.steps, config.out / CACHE, seed, audit)
-        begun = time.perf_counter()
-        metrics = Trainer(config, seed, judging.shifter, config.out).train(log, tick)
-        judging.close()
-        stats = None if judging.shifter is None else judging.shifter.stats.as_dict()
-        return {"metrics": metrics, "judge_stats": stats, "seconds": time.perf_counter() - begun}
+def details(config: TrainConfig, guidance: Guidance) -> Mapping[str, Any]:
+    """What config.json holds beside the settings and the prompt."""
+    return {"env": world_in_words(config)}
+
+
+def train_seed(config: TrainConfig, source: ShiftSource | None, seed: int, log: RunLog, tick: Tick) -> Metrics:
+    """Trains one seed: the last evaluation's means."""
+    from apps.slateq.tensorflow_setup import one_deterministic_thread
+
+    one_deterministic_thread()
+    from apps.slateq.trainer import Trainer
+
+    return Trainer(config, seed, source, config.out).train(log, tick)
 
 
 def forget_checkpoint(config: TrainConfig, seed: int) -> None:
@@ -145,27 +107,14 @@ def forget_checkpoint(config: TrainConfig, seed: int) -> None:
     shutil.rmtree(config.out / "checkpoints" / f"seed_{seed}", ignore_errors=True)
 
 
-def summarise_run(config: TrainConfig, judging: Judging, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The run's summary: each metric over seeds, the judge's counts added up."""
-    stats: dict[str, float] = dict.fromkeys(STATS, 0)
-    for result in results:
-        for name, value in (result["judge_stats"] or {}).items():
-            stats[name] += value
-    return {
-        "app": "slateq",
-        "env": environment(config),
-        "algorithm": config.policy,
-        "judge": config.judge,
-        "judge_kind": judging.judge.kind.value if judging.judge else "no judge",
-        "judge_unit": config.judge_unit,
-        "vocabulary": config.vocabulary,
-        "rule": config.rule,
-        "scale": config.scale,
-        "strategy": config.strategy,
-        "seeds": list(config.seeds),
-        "steps": config.steps,
-        "metrics": {name: summarise([r["metrics"][name] for r in results]) for name in METRICS},
-        "judge_stats": stats,
-        "audit": judging.audit,
-        "seconds": sum(r["seconds"] for r in results),
-    }
+TRAINING = Training(
+    app="slateq",
+    unit="steps",
+    check=check,
+    guidance=make_guidance,
+    about=about,
+    train_seed=train_seed,
+    details=details,
+    finished=forget_checkpoint,
+    renamed=RENAMED,
+)

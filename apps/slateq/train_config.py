@@ -1,9 +1,12 @@
-"""What `lmgt slateq train` and `evaluate` can be told."""
+"""The settings of `lmgt slateq train` and `lmgt slateq evaluate`."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from apps.slateq.config import JudgeConfig, WorldConfig
+from apps.slateq.config import OLD_FLAGS as OLD_FLAGS  # read by the command line
+from apps.slateq.config import JudgeUnit, WorldConfig
+from apps.slateq.policies import learned_policy
+from lmgt_core.training.config import TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class AgentConfig:
     multi_step: int | None = None
     """Steps of a target (1; -N: 4)."""
     history: bool | None = None
-    """Tell the policy what happened in the session so far (no; -N: yes)."""
+    """The policy also sees what happened in the session so far (no; -N: yes)."""
     dueling: bool | None = None
     """Learn what all items share apart from their differences (no; -N: yes)."""
     double: bool = False
@@ -43,38 +46,27 @@ class AgentConfig:
     """Size of values: what the network's output is multiplied by, and errors are divided by."""
 
 
-def with_defaults(agent: AgentConfig, valued_no_click: bool, environment: str) -> AgentConfig:
-    """`agent` with nothing left at None."""
-    endless = environment == "interest-exploration"
-    defaults = {
-        "gamma": 1.0 if valued_no_click and not endless else 0.99,
-        "multi_step": 4 if valued_no_click else 1,
-        "history": valued_no_click,
-        "dueling": valued_no_click,
-    }
-    return replace(agent, **{name: value for name, value in defaults.items() if getattr(agent, name) is None})
-
-
 @dataclass(frozen=True)
-class TrainConfig(WorldConfig, JudgeConfig):
+class TrainConfig(WorldConfig, TrainingConfig):
     """Train a recommendation policy on simulated users, with or without a judge shifting its reward."""
 
-    policy: str = "QL-OT-GS"
+    algorithm: str = "QL-OT-GS"
     """SARSA-TS, SARSA-GS, QL-TT-TS, QL-GT-GS, QL-OT-TS, QL-OT-GS, QL-OT-OS, each also with -N (no click is valued as an
     item of its own); tabular, tabular-N, full-slate."""
+    judge: str = "none"
+    """none, neutral, random, oracle, noisy-oracle:P, minilm, smollm2, hf:MODEL, openai:MODEL@URL, ..."""
+    judge_unit: JudgeUnit = "item"
+    """item: the clicked document is judged; slate: the whole slate is. Without a click nothing is judged."""
+    vocabulary: str = "builtin"
+    """The topics' names: builtin, shuffled or shuffled:SEED (a control), or a file of one name a line, worst first."""
+    scale: float = 1.0
+    """Size of a shift, in units of reward (minutes watched in interest evolution)."""
     steps: int = 300_000
     """Slates served in training, over all users."""
     users: int = 128
     """Users served at a time."""
-    seeds: tuple[int, ...] = (0, 1, 2)
     out: Path = Path("runs/slateq")
     """The run directory."""
-    resume: bool = False
-    """Continue a run that was killed."""
-    workers: int = 1
-    """Seeds trained at the same time, each in a process of its own."""
-    evaluate_every: int | None = None
-    """Steps between two points of the learning curve (default: a tenth of --steps)."""
     evaluate_episodes: tuple[int, ...] = ()
     """Also evaluate when so many training sessions have ended, like 10 50 500 5000."""
     evaluate_users: int = 500
@@ -82,6 +74,18 @@ class TrainConfig(WorldConfig, JudgeConfig):
     checkpoint_every: int = 100_000
     """Steps between two checkpoints."""
     agent: AgentConfig = AgentConfig()
+
+
+def agent_of(config: TrainConfig) -> AgentConfig:
+    """How the config's algorithm learns, with nothing left at None; UserError for an unknown one."""
+    no_click = learned_policy(config.algorithm).valued_no_click
+    defaults = {
+        "gamma": 1.0 if no_click and config.env != "interest-exploration" else 0.99,
+        "multi_step": 4 if no_click else 1,
+        "history": no_click,
+        "dueling": no_click,
+    }
+    return replace(config.agent, **{name: v for name, v in defaults.items() if getattr(config.agent, name) is None})
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 from tf_agents.utils import common
 
-from apps.slateq.domain import SlateShifter
+from apps.slateq.describe import clicks, viewers
 from apps.slateq.features import Features, features
 from apps.slateq.history import SessionHistory
 from apps.slateq.learned import Served, save_policy, time_step
@@ -19,9 +19,10 @@ from apps.slateq.learners import World, make_agent, make_replay
 from apps.slateq.policies import learned_policy
 from apps.slateq.session_metrics import METRICS, play
 from apps.slateq.simulator.make import make_simulator
-from apps.slateq.simulator.protocol import Feedback, Floats, Integers, Simulator
+from apps.slateq.simulator.protocol import Feedback, Floats, Integers, Observation, Simulator
 from apps.slateq.snapshot import from_bytes, to_bytes
-from apps.slateq.train_config import TrainConfig, with_defaults
+from apps.slateq.train_config import TrainConfig, agent_of
+from lmgt_core.guidance.shift_source import ShiftSource, Tickets
 from lmgt_core.training.run_log import RunLog
 
 EVALUATION = 90_210  # seed of the learning curve's users: the same for every run
@@ -30,19 +31,19 @@ TOGETHER = 100  # sessions that are recorded at once: waiting for the disk takes
 
 
 class Trainer:
-    """One seed's training."""
+    """One seed's training; `source` gives the shifts, None without a judge, and is closed by the caller."""
 
-    def __init__(self, config: TrainConfig, seed: int, judged: SlateShifter | None, run: Path) -> None:
-        policy = learned_policy(config.policy)
-        config = replace(config, agent=with_defaults(config.agent, policy.valued_no_click, config.environment))
-        self.config, self.seed, self.judged, self.run = config, seed, judged, run
+    def __init__(self, config: TrainConfig, seed: int, source: ShiftSource | None, run: Path) -> None:
+        policy = learned_policy(config.algorithm)
+        config = replace(config, agent=agent_of(config))
+        self.config, self.seed, self.source, self.run = config, seed, source, run
         self.simulator: Simulator = make_simulator(config, config.users)
         self.evaluated: Simulator = make_simulator(config, config.evaluate_users)
         world = World.of(self.simulator)
         self.agent = make_agent(policy, config.agent, world, seed)
         self.replay = make_replay(world, config.agent, config.users, seed)
         self.history = SessionHistory(config.users)
-        self.observation = self.simulator.reset(seed)
+        self._observe(self.simulator.reset(seed))
         self.sums = np.zeros((config.users, len(SUMS)))
         self.steps = self.episodes = 0
         self.ended: list[dict[str, float]] = []  # sessions to be recorded; always before a checkpoint forgets them
@@ -73,18 +74,13 @@ class Trainer:
                 self._record(log)
             tick(min(self.steps, self.config.steps) - before)  # the last step of all users may go beyond
             done = self.steps >= self.config.steps
-            if done or self._crossed(before, self.evaluate_every) or self._passed(ended):
+            if done or self._crossed(before, self.config.curve) or self._passed(ended):
                 self._evaluate(log)
             if not done and self._crossed(before, self.config.checkpoint_every):
                 self._record(log)
                 self._save()
         save_policy(self.agent.policy, policy_folder(self.run, self.seed))
         return self.last
-
-    @property
-    def evaluate_every(self) -> int:
-        """Steps between two evaluations."""
-        return self.config.evaluate_every or max(self.config.steps // 10, 1)
 
     @property
     def epsilon(self) -> float:
@@ -101,21 +97,35 @@ class Trainer:
 
     def _step(self) -> None:
         """Serves every user one slate, and learns."""
-        told = features(self.simulator, self.observation, self.history.features())
+        observation, seen = self.observation, self.features
         self.agent.epsilon.assign(self.epsilon)
-        slates = np.asarray(self._act(time_step(told)).action.numpy())
+        slates = np.asarray(self._act(time_step(seen)).action.numpy())
         feedback = self.simulator.step(slates)
-        shift = np.zeros(self.config.users, np.float32)
-        if self.judged is not None:  # the state is judged as it was before the slate
-            shift = self.judged.shift(self.observation, slates, feedback)
+        tickets = self._submit(observation, slates, feedback)
         self.history.add(feedback)
-        experience = remembered(told, slates, feedback, shift, self.simulator)
-        weight = 1.0 if self.judged is None else self.judged.weight(self.steps)
+        self._observe(feedback.observation)
+        shift = self._resolve(tickets)
+        experience = remembered(seen, slates, feedback, shift, self.simulator)
+        weight = 1.0 if self.source is None else self.source.weight
         learns = self.steps + self.config.users >= self.warm_up
         self.loss = float(self._learn(experience, tf.constant(weight, tf.float32), tf.constant(learns)))
         self.steps += self.config.users
-        self.observation = feedback.observation
         self._count(feedback, shift)
+
+    def _observe(self, observation: Observation) -> None:
+        """Takes `observation` as the one to act on next."""
+        self.observation = observation
+        self.features = features(self.simulator, observation, self.history.features())
+
+    def _submit(self, observation: Observation, slates: Integers, feedback: Feedback) -> Tickets | None:
+        """[B] the tickets of slates served in `observation`: after the world's step, since clicks are judged."""
+        return None if self.source is None else self.source.submit(viewers(observation), slates, clicks(feedback))
+
+    def _resolve(self, tickets: Tickets | None) -> Floats:
+        """[B] the shifts; 0 without a judge."""
+        if self.source is None or tickets is None:
+            return np.zeros(self.config.users, np.float32)
+        return self.source.resolve(tickets)
 
     @property
     def warm_up(self) -> int:
@@ -167,7 +177,7 @@ class Trainer:
             "sums": self.sums,
             "history": self.history.sums,
             "simulator": self.simulator.state_dict(),
-            "judged": None if self.judged is None else self.judged.state_dict(),
+            "judged": None if self.source is None else self.source.state_dict(),
         }
         self._state.assign(to_bytes(counters))
         self._checkpointer.save(tf.constant(self.steps, tf.int64))
@@ -181,13 +191,15 @@ class Trainer:
         self.steps, self.episodes = state["steps"], state["episodes"]
         self.last, self.loss = state["last"], state["loss"]
         self.sums, self.history.sums = state["sums"], state["history"]
-        self.observation = self.simulator.load_state_dict(state["simulator"])
-        if self.judged is not None:
-            self.judged.load_state_dict(state["judged"])
+        self._observe(self.simulator.load_state_dict(state["simulator"]))
+        if self.source is not None:
+            # Checkpoints of before 0.2 do not hold the count of decisions.
+            counts = {"decisions": self.steps, "step": max(self.steps - self.config.users, 0)}
+            self.source.load_state_dict(counts | state["judged"])
 
 
 def remembered(
-    told: Features, slates: Integers, feedback: Feedback, shift: Floats, simulator: Simulator
+    seen: Features, slates: Integers, feedback: Feedback, shift: Floats, simulator: Simulator
 ) -> trajectory.Trajectory:
     """One step of all users, as the replay keeps it."""
     users, k = slates.shape
@@ -195,7 +207,7 @@ def remembered(
     place = slates[np.arange(users), np.where(nothing, 0, feedback.clicked)]
     return trajectory.Trajectory(
         step_type=tf.fill([users], tf.constant(ts.StepType.MID)),
-        observation={name: tf.constant(part) for name, part in told.as_dict().items()},
+        observation={name: tf.constant(part) for name, part in seen.as_dict().items()},
         action=tf.constant(slates),
         policy_info={
             "clicked": tf.constant(np.where(nothing, simulator.candidates, place)),

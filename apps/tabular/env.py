@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from apps.tabular.labels import Labels, Table, judgments
 from apps.tabular.mdp import FiniteMDP
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter, Shifts, Tickets
 from lmgt_core.judging.description import Description
 from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Judgment
 from lmgt_core.judging.prompt import Prompt, PromptTemplate
 from lmgt_core.rules.shift import ShiftRule
+
+TEMPLATE = PromptTemplate("", "{state}, {action}")  # of judges that read facts, not words
 
 
 class OneHotEnv(gym.Env[NDArray[np.float32], int]):
@@ -60,18 +62,52 @@ class LabelJudge:
 
     def __init__(self, said: Table) -> None:
         self._said = said
+        self._last: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
 
     def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:
         """The label of each prompt's state and action."""
         return [self._said[int(p.facts["state"])][int(p.facts["action"])] for p in prompts]
 
 
+def described(state: int, action: int) -> Description:
+    """The numbers of a state and an action, in words."""
+    return Description(f"state {state}", f"action {action}", facts={"state": str(state), "action": str(action)})
+
+
 def describe(observation: NDArray[np.float32], action: Any) -> Description:
-    """The numbers of the state (of a one-hot observation) and of the action, in words."""
-    state = str(int(np.argmax(observation)))
-    return Description(f"state {state}", f"action {action}", facts={"state": state, "action": str(int(action))})
+    """The state of a one-hot observation and the action, in words."""
+    return described(int(np.argmax(observation)), int(action))
 
 
 def make_shifter(labels: Labels, rule: ShiftRule) -> RewardShifter:
     """A shifter for `OneHotEnv` from a table of labels."""
-    return RewardShifter(describe, PromptTemplate("", "{state}, {action}"), LabelJudge(judgments(labels)), rule)
+    return RewardShifter(describe, TEMPLATE, LabelJudge(judgments(labels)), rule)
+
+
+class TableShifts(RewardShifter):
+    """The shifts of a judge whose judgments lie in a table, for learners whose observations are states by number.
+
+    Nothing is described, rendered or counted, since a training in a small world takes less time than that. Each batch
+    has to be resolved before the next one is submitted.
+    """
+
+    def __init__(self, said: Table, rule: ShiftRule) -> None:
+        super().__init__(describe, TEMPLATE, LabelJudge(said), rule)
+        self._said = said
+        self._last: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
+
+    def __call__(self, observations: Sequence[Any], actions: Sequence[Any], outcomes: Sequence[Any] = ()) -> Shifts:
+        """The shifts of these decisions, in their order."""
+        judgments: list[Judgment | None] = [self._said[s][a] for s, a in zip(observations, actions, strict=True)]
+        return Shifts(self.rule.delta(judgments), judgments, [None] * len(judgments))
+
+    def submit(self, observations: Sequence[Any], actions: Sequence[Any], outcomes: Sequence[Any] = ()) -> Tickets:
+        """[decision] the shifts' places in this batch."""
+        self.step = self.decisions
+        self.decisions += len(actions)
+        self._last = self.rule.delta([self._said[s][a] for s, a in zip(observations, actions, strict=True)])
+        return np.arange(len(actions))
+
+    def resolve(self, tickets: Tickets) -> NDArray[np.float32]:
+        """[ticket] the shifts of the last batch."""
+        return self._last[tickets]

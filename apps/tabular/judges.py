@@ -7,17 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apps.tabular.env import LabelJudge, describe
+from apps.tabular.domain import TabularDomain
+from apps.tabular.env import TEMPLATE, LabelJudge, described
 from apps.tabular.labels import Table, oracle_labels
 from apps.tabular.mdp import FiniteMDP, Floats, value_iteration
-from lmgt_core.audit.audit import Probe, balance_probes
-from lmgt_core.audit.gate import PlayRates, SelectiveGate, audit_judge
-from lmgt_core.errors import UserError
+from lmgt_core.audit.gate import SelectiveGate, audit_judge
+from lmgt_core.judging.graded import graded
 from lmgt_core.judging.judgment import Judgment, Verdict
-from lmgt_core.judging.prompt import PromptTemplate
-
-GRANULARITIES = ("binary", "ternary", "continuous")
-NEUTRAL_ZONE = 1 / 3  # of an opinion in [-1, 1]: a third of its range is neutral
 
 
 def graded_opinions(mdp: FiniteMDP, noise: float, rng: np.random.Generator) -> Floats:
@@ -34,19 +30,7 @@ def graded_opinions(mdp: FiniteMDP, noise: float, rng: np.random.Generator) -> F
 
 def graded_table(opinions: Floats, granularity: str) -> Table:
     """The opinions as judgments: their sign (binary), with a neutral zone (ternary), or as P(good) - P(bad)."""
-    if granularity not in GRANULARITIES:
-        raise UserError(f"granularity {granularity}: no such granularity; choose one of {', '.join(GRANULARITIES)}")
-    return [[_graded(float(opinion), granularity) for opinion in row] for row in opinions]
-
-
-def _graded(opinion: float, granularity: str) -> Judgment:
-    good = opinion >= 0
-    if granularity == "ternary" and abs(opinion) < NEUTRAL_ZONE:
-        return Judgment(Verdict.NEUTRAL)
-    verdict = Verdict.GOOD if good else Verdict.BAD
-    if granularity != "continuous":
-        return Judgment(verdict)
-    return Judgment(verdict, ((1 + opinion) / 2, 0.0, (1 - opinion) / 2))
+    return [[graded(float(opinion), granularity) for opinion in row] for row in opinions]
 
 
 def confident_table(mdp: FiniteMDP, least: float, rng: np.random.Generator) -> Table:
@@ -83,24 +67,16 @@ def gate(mdp: FiniteMDP, table: Table, min_precision: float | None, rng: np.rand
     Precision and coverage are those on all actions of all states that are no ends, where most actions are bad; what is
     demanded holds at that rate.
     """
-    truth, template = oracle_labels(mdp), PromptTemplate("", "{state}, {action}")
+    domain, judge = TabularDomain(mdp), LabelJudge(table)
+    truth = domain.truth
     states = np.flatnonzero(~mdp.terminal)
-    prompts = [[template.render(describe(np.eye(mdp.states)[s], a)) for a in range(mdp.actions)] for s in states]
-    judge = LabelJudge(table)
     gated = [list(row) for row in table]
     if min_precision is not None:
-        probes = [
-            Probe(prompt, Verdict.GOOD if truth[s, a] > 0 else Verdict.BAD, str(s))
-            for s, row in zip(states, prompts, strict=True)
-            for a, prompt in enumerate(row)
-        ]
-        good = float(np.mean([probe.label is Verdict.GOOD for probe in probes]))
-        rates = PlayRates.known({Verdict.GOOD: good, Verdict.BAD: 1.0 - good})
-        even = balance_probes(probes, rng)
-        audit = audit_judge(judge, even, min_precision, rng, gated=True, play_rates=rates)
+        probes = domain.probes(TEMPLATE.render, rng)
+        audit = audit_judge(judge, probes, min_precision, rng, gated=True, play_rates=domain.play_rates())
         selective = SelectiveGate(judge, audit.thresholds)
-        for s, row in zip(states, prompts, strict=True):
-            gated[s] = selective.judge(row)
+        for s in states:
+            gated[s] = selective.judge([TEMPLATE.render(described(int(s), a)) for a in range(mdp.actions)])
     spoken = [(gated[s][a].label, truth[s, a]) for s in states for a in range(mdp.actions) if gated[s][a].label]
     coverage = len(spoken) / (len(states) * mdp.actions)
     return Gated(gated, coverage, float(np.mean([said == true for said, true in spoken])) if spoken else None)

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.tabular.labels import Table
-from apps.tabular.limits import shift_table
 from apps.tabular.mdp import FiniteMDP, Floats, expected_return, greedy
+from lmgt_core.guidance.reward import shifted_reward
+from lmgt_core.guidance.shift_source import ShiftSource
 from lmgt_core.rules.agent_rule import AgentRule
 from lmgt_core.rules.potential import Potential, potential_shift
 from lmgt_core.rules.shift import ShiftRule
@@ -43,7 +43,9 @@ class Learned:
     preference: Floats
     visits: NDArray[np.int64]
     curve: list[tuple[int, float]] = field(default_factory=list)
-    """(steps so far, exact expected unshifted return of the greedy policy)."""
+    """(decisions so far, exact expected unshifted return of the greedy policy)."""
+    episodes: list[dict[str, float]] = field(default_factory=list)
+    """Of training: decisions so far, unshifted return, length; one that the budget cuts is left out."""
 
     def policy(self) -> NDArray[np.int64]:
         """[state] the greedy policy; the first of several best actions."""
@@ -56,42 +58,57 @@ class TabularLearner:
     def __init__(
         self,
         mdp: FiniteMDP,
-        rule: ShiftRule | AgentRule,
-        said: Table,
+        source: ShiftSource | None,
         config: LearnerConfig,
         rng: np.random.Generator,
     ) -> None:
-        self.mdp, self.rule, self.config, self.rng = mdp, rule, config, rng
-        self.said = said
+        self.mdp, self.config, self.rng = mdp, config, rng
+        rule: Any = None if source is None else source.rule
         self.q = np.zeros((mdp.states, mdp.actions))
         self.visits = np.zeros((mdp.states, mdp.actions), dtype=np.int64)
         self.agent = rule if isinstance(rule, AgentRule) else None
-        table = np.where(mdp.terminal[:, None], 0.0, shift_table(rule, said)) if needs_table(rule) else None
+        table = self._every_shift(source) if needs_table(rule) else None
+        self.source = source if table is None else None  # of rules that need the chosen action's judgment only
         given = self.agent is not None and not self.agent.learns_advice
         self.advice = table.copy() if given and table is not None else np.zeros_like(self.q)
         self.phi = table.mean(axis=1) if isinstance(rule, Potential) and table is not None else None
-        self._after = np.cumsum(mdp.transitions, axis=2)
-        self._sure = np.where(mdp.transitions.max(axis=2) == 1, mdp.transitions.argmax(axis=2), -1)
+        self._cumulative = np.cumsum(mdp.transitions, axis=2)
+        self._certain = np.where(mdp.transitions.max(axis=2) == 1, mdp.transitions.argmax(axis=2), -1)
         self._starts = np.flatnonzero(~mdp.terminal)
 
-    def learn(self, steps: int, evaluate_every: int, tick: Callable[[int], None] = lambda done: None) -> Learned:
-        """Trains for `steps` decisions."""
-        curve: list[tuple[int, float]] = []
-        state, length = self._start(), 0
+    def learn(
+        self,
+        steps: int,
+        evaluate_every: int,
+        evaluated: Callable[[int, float], None] = lambda decisions, earned: None,
+    ) -> Learned:
+        """Trains for `steps` decisions; `evaluated` gets every point of the curve as it is found."""
+        learned = Learned(self.q, self.advice, self.q, self.visits)
+        state, length, total = self._start(), 0, 0.0
         action = self._choose(state, 0, steps)
         for t in range(steps):
-            following, reward = self._step(state, action)
-            ended, length = bool(self.mdp.terminal[following]), length + 1
-            next_action = self._choose(following, t + 1, steps)
-            self._update(state, action, reward, following, next_action, ended, t)
-            state, action = following, next_action
+            tickets = None if self.source is None else self.source.submit([state], [action])
+            next_state, reward = self._step(state, action)
+            shift = 0.0 if tickets is None or self.source is None else float(self.source.resolve(tickets)[0])
+            ended, length, total = bool(self.mdp.terminal[next_state]), length + 1, total + reward
+            next_action = self._choose(next_state, t + 1, steps)
+            self._update(state, action, reward, shift, next_state, next_action, ended, t)
+            state, action = next_state, next_action
             if ended or length >= self.config.horizon:
-                state, length = self._start(), 0
+                learned.episodes.append({"decisions": t + 1, "return": total, "length": length})
+                state, length, total = self._start(), 0, 0.0
                 action = self._choose(state, t + 1, steps)
             if (t + 1) % evaluate_every == 0 or t + 1 == steps:
-                curve.append((t + 1, expected_return(self.mdp, greedy(self._preferences(t + 1)))))
-                tick(t + 1)
-        return Learned(self.q, self.advice, self._preferences(steps), self.visits, curve)
+                learned.curve.append((t + 1, expected_return(self.mdp, greedy(self._preferences(t + 1)))))
+                evaluated(*learned.curve[-1])
+        learned.preference = self._preferences(steps)
+        return learned
+
+    def _every_shift(self, source: Any) -> Floats:
+        """[state, action] the shifts of everything; 0 in terminal states."""
+        actions = list(range(self.mdp.actions))
+        table = np.stack([source([state] * len(actions), actions).delta for state in range(self.mdp.states)])
+        return np.where(self.mdp.terminal[:, None], 0.0, table.astype(np.float64))
 
     def _preferences(self, step: int) -> Floats:
         return self.q if self.agent is None else np.asarray(self.agent.preference(self.q, self.advice, step))
@@ -115,40 +132,43 @@ class TabularLearner:
         return int(np.searchsorted(np.cumsum(self.mdp.start), self.rng.random(), side="right"))
 
     def _step(self, state: int, action: int) -> tuple[int, float]:
-        following = int(self._sure[state, action])
-        if following < 0:
-            drawn = np.searchsorted(self._after[state, action], self.rng.random(), side="right")
-            following = min(int(drawn), self.mdp.states - 1)
-        return following, float(self.mdp.rewards[state, action, following])
+        next_state = int(self._certain[state, action])
+        if next_state < 0:
+            drawn = np.searchsorted(self._cumulative[state, action], self.rng.random(), side="right")
+            next_state = min(int(drawn), self.mdp.states - 1)
+        return next_state, float(self.mdp.rewards[state, action, next_state])
 
     def _update(
-        self, state: int, action: int, reward: float, following: int, next_action: int, ended: bool, step: int
+        self,
+        state: int,
+        action: int,
+        reward: float,
+        shift: float,
+        next_state: int,
+        next_action: int,
+        ended: bool,
+        step: int,
     ) -> None:
         """Moves the critics towards their targets."""
         discount = 0.0 if ended else self.mdp.discount
         self.visits[state, action] += 1
         rate = max(self.config.step_size, float(self.visits[state, action]) ** -0.6)
         sarsa = self.config.algorithm == "sarsa"
-        preferred = next_action if sarsa else int(self._preference(following, step).argmax())
-        ahead = preferred
-        if self.agent is not None and self.agent.learns_advice:
-            shift = float(self.agent.delta([self.said[state][action]])[0])
-            target = shift + discount * self.advice[following, preferred]
-            self.advice[state, action] += rate * (target - self.advice[state, action])
-            ahead = next_action if sarsa else int(self.q[following].argmax())  # off-policy, so that no advice enters
-        else:
-            reward += self._shift(state, action, following, preferred, discount, step)
-        self.q[state, action] += rate * (reward + discount * self.q[following, ahead] - self.q[state, action])
-
-    def _shift(self, state: int, action: int, following: int, preferred: int, discount: float, step: int) -> float:
-        """What is added to the reward."""
+        preferred = next_action if sarsa else int(self._preference(next_state, step).argmax())
+        bootstrap = preferred  # the next action whose value the target has
         if self.phi is not None:
-            return potential_shift(float(self.phi[state]), float(self.phi[following]), discount)
-        if self.agent is not None:
-            return float(discount * self.advice[following, preferred] - self.advice[state, action])
-        return self.rule.weight(step) * float(self.rule.delta([self.said[state][action]])[0])
+            reward += potential_shift(float(self.phi[state]), float(self.phi[next_state]), discount)
+        elif self.agent is None:
+            reward = shifted_reward(reward, shift, 1.0 if self.source is None else self.source.weight)
+        elif self.agent.learns_advice:
+            target = shift + discount * self.advice[next_state, preferred]
+            self.advice[state, action] += rate * (target - self.advice[state, action])
+            bootstrap = next_action if sarsa else int(self.q[next_state].argmax())  # so that no advice enters
+        else:
+            reward += float(discount * self.advice[next_state, preferred] - self.advice[state, action])
+        self.q[state, action] += rate * (reward + discount * self.q[next_state, bootstrap] - self.q[state, action])
 
 
-def needs_table(rule: ShiftRule | AgentRule) -> bool:
+def needs_table(rule: ShiftRule | AgentRule | None) -> bool:
     """Whether a rule needs the judgments of every action of a state, not only of the one that was taken."""
     return isinstance(rule, Potential) or (isinstance(rule, AgentRule) and not rule.learns_advice)

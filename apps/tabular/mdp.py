@@ -50,9 +50,9 @@ class FiniteMDP:
         return replace(self, name=f"{self.name}, shifted", rewards=self.rewards + paid)
 
     def backup(self, values: Floats) -> Floats:
-        """[state, action] expected reward plus discounted values [state] of what follows; 0 in terminal states."""
-        following = np.where(self.terminal, 0.0, values)
-        q = (self.transitions * (self.rewards + self.discount * following)).sum(axis=2)
+        """[state, action] expected reward plus discounted values [state] of the next state; 0 in terminal states."""
+        next_values = np.where(self.terminal, 0.0, values)
+        q = (self.transitions * (self.rewards + self.discount * next_values)).sum(axis=2)
         return np.asarray(np.where(self.terminal[:, None], 0.0, q))
 
 
@@ -77,6 +77,13 @@ def policy_values(mdp: FiniteMDP, policy: NDArray[np.int64]) -> Floats:
 def expected_return(mdp: FiniteMDP, policy: NDArray[np.int64]) -> float:
     """The discounted return that a policy [state] earns on average from the start."""
     return float(mdp.start @ policy_values(mdp, policy))
+
+
+def random_return(mdp: FiniteMDP) -> float:
+    """What choosing among all actions at random earns on average, exactly."""
+    chances: Floats = np.where(mdp.terminal[:, None], 0.0, mdp.transitions.mean(axis=1))
+    pay = np.where(mdp.terminal, 0.0, (mdp.transitions * mdp.rewards).sum(axis=2).mean(axis=1))
+    return float(mdp.start @ np.linalg.solve(np.eye(mdp.states) - mdp.discount * chances, pay))
 
 
 def loss(mdp: FiniteMDP, policy: NDArray[np.int64]) -> float:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from apps.tabular.config import ALGORITHMS
+from apps.tabular.env import TableShifts
 from apps.tabular.judges import (
-    GRANULARITIES,
     Gated,
     confident_table,
     gate,
@@ -17,11 +18,12 @@ from apps.tabular.judges import (
 )
 from apps.tabular.labels import judgments, make_labels
 from apps.tabular.learner import Learned, LearnerConfig, TabularLearner, needs_table
-from apps.tabular.mdp import FiniteMDP, Floats, value_iteration
+from apps.tabular.mdp import FiniteMDP, random_return, value_iteration
 from apps.tabular.worlds import WORLDS, make_world
 from lmgt_core.errors import UserError
+from lmgt_core.judging.graded import GRANULARITIES
 from lmgt_core.rules.cards import Seam
-from lmgt_core.rules.shift import make_rule
+from lmgt_core.rules.make import make_rule
 from lmgt_core.study.app import Field, Result, Settings, check_shares, horizon_of
 
 POINTS = 50  # evaluations of a training
@@ -72,8 +74,8 @@ class TabularApp:
         for field, choices in (("world", tuple(WORLDS)), ("judge", JUDGES), ("granularity", GRANULARITIES)):
             if s[field] not in choices:
                 raise UserError(f"{field} {s[field]}: choose one of {', '.join(choices)}")
-        if s["algorithm"] not in ("q-learning", "sarsa"):
-            raise UserError(f"algorithm {s['algorithm']}: choose one of q-learning, sarsa")
+        if s["algorithm"] not in ALGORITHMS:
+            raise UserError(f"algorithm {s['algorithm']}: choose one of {', '.join(ALGORITHMS)}")
         check_shares(settings, "accuracy", "judge_share", "epsilon_final", "epsilon_share", "step_size")
         if s["min_precision"] is not None and not 0.5 <= s["min_precision"] < 1:
             raise UserError(f"min_precision {s['min_precision']}: lies in [0.5, 1)")
@@ -99,7 +101,7 @@ class TabularApp:
             horizon=s["horizon"],
         )
         rule = _rule(settings)
-        learner = TabularLearner(mdp, rule, judge.table, config, np.random.default_rng([seed, 8]))
+        learner = TabularLearner(mdp, TableShifts(judge.table, rule), config, np.random.default_rng([seed, 8]))
         learned = learner.learn(s["steps"], max(s["steps"] // POINTS, 1))
         asked = 0 if s["judge"] == "none" else _questions(learned, needs_table(rule))
         measured = time.perf_counter() - begun
@@ -124,13 +126,6 @@ def scores(mdp: FiniteMDP, learned: Learned, steps: int) -> dict[str, float]:
         "steps_to_goal": float(reached[0] if reached else steps),
         "reached": float(bool(reached)),
     }
-
-
-def random_return(mdp: FiniteMDP) -> float:
-    """What choosing among all actions at random earns on average, exactly."""
-    chances: Floats = np.where(mdp.terminal[:, None], 0.0, mdp.transitions.mean(axis=1))
-    pay = np.where(mdp.terminal, 0.0, (mdp.transitions * mdp.rewards).sum(axis=2).mean(axis=1))
-    return float(mdp.start @ np.linalg.solve(np.eye(mdp.states) - mdp.discount * chances, pay))
 
 
 def _world(settings: Settings) -> FiniteMDP:

@@ -1,11 +1,8 @@
 """The `trained` captioner: a small network that learnt one world's captions from frames whose truth was known."""
 
-import hashlib
-import json
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captioners.captioner import Caption, CaptionerError, CaptionFailure, Images, check_images
-from captioners.models.convolutional import logits, make_network, shrink
 from captioners.phrasing import Phrasing
+from lmgt_core.judges.frame_network import digest, from_file, load_network, logits, shrink, to_file
 
 FORMAT = "lmgt-captioner-1"
 
@@ -39,10 +36,8 @@ class TrainedCaptioner:
 
     @cached_property
     def digest(self) -> str:
-        """The first 12 hex digits of a SHA-256 of all that changes captions."""
-        known = repr((self.phrasing.digest, self.frame, self.side)).encode()
-        arrays = (self.mean, *(self.weights[name] for name in sorted(self.weights)))
-        return hashlib.sha256(known + b"".join(a.tobytes() for a in arrays)).hexdigest()[:12]
+        """Names all that changes captions."""
+        return digest((self.phrasing.digest, self.frame, self.side), self.mean, self.weights)
 
     def caption(self, images: Images) -> list[Caption]:
         """Captions of frames of the size that it was trained on; others are failures."""
@@ -64,11 +59,8 @@ class TrainedCaptioner:
 
     @cached_property
     def _network(self) -> Any:
-        import torch
-
-        network = make_network(self.mean.shape[1:], self.phrasing.slots)
-        network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in self.weights.items()})
-        return network.eval()
+        phrases = sum(len(phrases) for phrases in self.phrasing.slots.values())
+        return load_network(self.mean.shape[1:], phrases, self.weights)
 
     @property
     def content(self) -> bytes:
@@ -82,20 +74,13 @@ class TrainedCaptioner:
             "side": self.side,
             "exact": self.exact,
         }
-        text = np.frombuffer(json.dumps(about, ensure_ascii=False).encode(), np.uint8)
-        file = BytesIO()
-        weights: dict[str, Any] = {f"weights.{name}": array for name, array in self.weights.items()}
-        np.savez(file, about=text, mean=self.mean, **weights)
-        return file.getvalue()
+        return to_file(about, self.mean, self.weights)
 
 
 def load_captioner(path: Path) -> TrainedCaptioner:
     """The captioner in `path`; CaptionerError for anything that is not one."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            about = json.loads(file["about"].tobytes())
-            weights = {name.removeprefix("weights."): file[name] for name in file.files if name.startswith("weights.")}
-            captioner = _made(about, file["mean"], weights)
+        captioner = _made(*from_file(path, FORMAT))
         captioner._network  # noqa: B018 - weights that do not fit are a mistake of the file, to be told now
         return captioner
     except OSError as error:
@@ -108,10 +93,6 @@ def load_captioner(path: Path) -> TrainedCaptioner:
 
 
 def _made(about: dict[str, Any], mean: Any, weights: dict[str, Any]) -> TrainedCaptioner:
-    if about["format"] != FORMAT:
-        raise ValueError(f"format {about['format']}")
-    if any(a.dtype != np.float32 or not np.isfinite(a).all() for a in (mean, *weights.values())):
-        raise ValueError("its numbers are not finite floats")
     phrasing = Phrasing(about["template"], {name: tuple(phrases) for name, phrases in about["slots"].items()})
     height, width = (int(n) for n in about["frame"])
     exact = None if about["exact"] is None else float(about["exact"])

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from captioners.captioner import Images
-from captioners.models.convolutional import make_network, shrink
 from captioners.models.trained import TrainedCaptioner
 from captioners.phrasing import Facts, Phrasing
+from lmgt_core.judges.frame_network import make_network, shrink
 
 HELD_OUT = 0.2  # share of the frames that report the exact match
 FEWEST = 20  # frames; fewer teach nothing that could be checked
@@ -71,7 +71,7 @@ def _fit(
     sizes = [len(phrases) for phrases in slots.values()]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**31)))
-        network = make_network(pixels.shape[2:], slots)
+        network = make_network(pixels.shape[2:], sum(sizes))
     inputs = torch.from_numpy(pixels - mean)
     steps = settings.epochs * -(-len(inputs) // settings.batch)
     adam = torch.optim.Adam(network.parameters(), settings.learning_rate)

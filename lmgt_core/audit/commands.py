@@ -2,24 +2,26 @@
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lmgt_core.audit.audit import Audit, Probe
-from lmgt_core.audit.gate import MIN_PRECISION, audit_judge
-from lmgt_core.audit.judging_task import JudgingTask
-from lmgt_core.audit.task_judges import SEED, TaskJudges, split_names
+from lmgt_core.audit.audited import Audited
+from lmgt_core.audit.gate import MIN_PRECISION
+from lmgt_core.audit.label_calibration import split_calibration
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import ask as ask_judge
-from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.guidance.config import JudgeConfig
+from lmgt_core.guidance.domain import Domain
+from lmgt_core.guidance.guidance import Guidance
+from lmgt_core.judging.judge import Judge
 from lmgt_core.judging.judgment import Judgment
 from lmgt_core.judging.prompt import Prompt
-from lmgt_core.report.terminal_tables import print_table, write_rows
-from lmgt_core.rules.shift import make_rule
-from lmgt_core.training.progress import progress
+from lmgt_core.judging.registry import NONE
+from lmgt_core.rules.make import make_rule
+from lmgt_core.terminal.progress import progress
+from lmgt_core.terminal.tables import print_table, write_rows
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class JudgeTaskConfig:
     """Which task of which app is judged, and in which words."""
 
     app: str = "control"
-    """The app: control, ..."""
+    """The app: control, housekeep, slateq, atari, tabular."""
     env: str = "CartPole-v1"
     """A task of the app."""
     prompts: Path | None = None
@@ -65,8 +67,8 @@ class AuditConfig(JudgeTaskConfig):
     """Judges, divided by commas (by semicolons where a name holds a comma)."""
     strategies: str = "zero-shot"
     """Prompt strategies, divided by commas: name-only, zero-shot, few-shot, cot, retrieval."""
-    min_precision: float = MIN_PRECISION
-    """The lower bound of the precision that the gate demands of a verdict."""
+    min_precision: float | str = MIN_PRECISION
+    """The precision that the gate demands of every verdict, or of each its own: good=.75,bad=.75."""
     out: Path | None = None
     """A page with everything that was found (.html)."""
 
@@ -84,75 +86,34 @@ class DistillConfig(JudgeTaskConfig):
     seed: int = 0
 
 
-@dataclass
-class Recorder:
-    """A judge around a judge that keeps what was asked and answered."""
-
-    judged: Judge
-    heard: list[tuple[Prompt, Judgment]] = field(default_factory=list)
-
-    @property
-    def id(self) -> str:
-        return self.judged.id
-
-    @property
-    def kind(self) -> JudgeKind:
-        return self.judged.kind
-
-    @property
-    def cacheable(self) -> bool:
-        return self.judged.cacheable
-
-    def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:
-        """The judge's own answers."""
-        answers = ask_judge(self.judged, prompts)
-        self.heard += zip(prompts, answers, strict=True)
-        return answers
-
-
-@dataclass(frozen=True)
-class Audited:
-    """One judge under one strategy: the audit, and some of its answers."""
-
-    judge: str
-    strategy: str
-    audit: Audit
-    heard: Sequence[tuple[Probe, Judgment]]
-
-    def row(self) -> dict[str, Any]:
-        """The line for tables; precision and coverage are of what the gate lets through, on the half it was not set on.
-
-        `gated`: the gate holds the judge back altogether.
-        """
-        a = self.audit
-        return {
-            "judge": self.judge,
-            "strategy": self.strategy,
-            "n": a.n,
-            "accuracy": a.accuracy,
-            "auc": a.auc,
-            "auc_ci95": a.auc_ci95,
-            "precision": a.held_out.precision,
-            "coverage": a.held_out.coverage,
-            "gated": a.silent,
-            "judgments_per_second": 1 / max(a.seconds_per_judgment, 1e-9),
-        }
-
-
-def ask(config: AskConfig, task: JudgingTask) -> dict[str, Any]:
+def ask(config: AskConfig, domain: Domain) -> dict[str, Any]:
     """Asks one question, prints everything about it, and returns it."""
     if not config.state or not config.action:
         raise UserError("--state, --action: say what is to be judged, like --state 'sum 16, dealer 10, no ace'")
     rule = make_rule(config.rule, config.scale, 1)
-    template = task.template(config.strategy)
-    prompt = template.render(task.describe(config.state, config.action))
-    with TaskJudges(task, config.cache) as judges:
-        judge = judges.make(config.judge, template, lambda: task.probes(template.render))
-        (judgment,) = ask_judge(judge, [prompt])
+    guidance = guided(config, config.judge, config.strategy, domain)
+    prompt = guidance.template.render(domain.read(config.state, config.action))
+    judgment, judge = guidance.answer(prompt)
     answer = heard(judge, prompt, judgment, float(rule.delta([judgment])[0]))
     print("\n".join(answer_lines(answer)))
     _write(config.json, [answer])
     return answer
+
+
+def guided(
+    config: JudgeTaskConfig,
+    judge: str,
+    strategy: str,
+    domain: Domain,
+    cache: Path | None = None,
+    min_precision: float | str = MIN_PRECISION,
+    made: Judge | None = None,
+) -> Guidance:
+    """The judge of this name under this strategy in the domain, behind the cache file; UserError for `none`."""
+    if judge.strip() == NONE:
+        raise UserError(f"--judge {judge}: there is nobody to ask; name a judge")
+    asked = JudgeConfig(judge, strategy=strategy, min_precision=min_precision)
+    return Guidance.of(domain, asked, cache or config.cache, judge=made)
 
 
 def heard(judge: Judge, prompt: Prompt, judgment: Judgment, shift: float) -> dict[str, Any]:
@@ -192,59 +153,73 @@ def answer_lines(answer: dict[str, Any]) -> list[str]:
     return [*lines, f"verdict  {answer['verdict']}{silent}{reason}", f"shift    {answer['shift']:+g}"]
 
 
-def audit(config: AuditConfig, task: JudgingTask) -> list[dict[str, Any]]:
+def audit(config: AuditConfig, domain: Domain) -> list[dict[str, Any]]:
     """Audits every judge under every strategy; prints the rows and returns them."""
     if config.out is not None and config.out.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"--out {config.out}: an audit is a page; give it a name that ends in .html")
-    if task.context.oracle is None:
-        raise UserError(f"--app {config.app}: {task.name} has no expert, so nobody knows the right answers")
-    found = measured(config, task)
+    found = measured(config, domain)
     rows = [one.row() for one in found]
-    print_table(rows, title=f"{config.app} {task.name}: precision and coverage behind the gate, on held-out questions")
+    print_table(
+        rows, title=f"{config.app} {domain.name}: precision and coverage behind the gate, on held-out questions"
+    )
     for one in found:
         print(f"{one.strategy}: {one.audit.headline}")
     _write(config.json, rows)
     if config.out is not None:
         from lmgt_core.audit.page import write_page
 
-        write_page(config.out, config.app, task.name, found)
+        write_page(config.out, config.app, domain.name, found)
         print(f"{config.out}  everything that was found")
     return rows
 
 
-def measured(config: AuditConfig, task: JudgingTask) -> list[Audited]:
+def measured(config: AuditConfig, domain: Domain) -> list[Audited]:
     """Every judge under every strategy, in the order they were named; no question is put to a model twice."""
-    templates = {name: task.template(name) for name in split_names(config.strategies, "strategies")}
-    names = split_names(config.judges, "judges")
+    names, strategies = split_names(config.judges, "judges"), split_names(config.strategies, "strategies")
     found = []
-    with tempfile.TemporaryDirectory() as folder, TaskJudges(task, config.cache or Path(folder) / "asked") as judges:
+    with tempfile.TemporaryDirectory() as folder:
+        cache = config.cache or Path(folder) / "asked"
+        guidances: list[Guidance] = []
+        made: dict[str, Judge | None] = {}
         for name in names:
-            judges.check(name)
-        probes = {strategy: list(task.probes(template.render)) for strategy, template in templates.items()}
-        with progress("questions", len(names) * sum(len(p) for p in probes.values())) as bar:
-            for name in names:
-                for strategy, template in templates.items():
-                    asked = probes[strategy]
-                    recorder = Recorder(judges.make(name, template, lambda asked=asked: asked))  # type: ignore[misc]
-                    rng = np.random.default_rng(SEED)
-                    result = audit_judge(recorder, asked, config.min_precision, rng, progress=bar.advance)
-                    label = {p.prompt.digest: p for p in asked}
-                    heard = [(label[prompt.digest], judgment) for prompt, judgment in recorder.heard]
-                    found.append(Audited(name, strategy, result, heard))
+            plain = split_calibration(name)[0]  # a model is loaded once, whatever is done to its probabilities
+            for strategy in strategies:
+                one = guided(config, name, strategy, domain, cache, config.min_precision, made.get(plain))
+                made[plain] = one.judge
+                guidances.append(one)
+        labelled = [guidance.labelled() for guidance in guidances]
+        if not (count := sum(len(probes) for probes, _ in labelled)):
+            raise UserError(f"--app {config.app}: {domain.name} has no labelled questions, so nobody can audit here")
+        with progress("questions", count) as bar:
+            for guidance, questions in zip(guidances, labelled, strict=True):
+                one_found = guidance.measured(bar.advance, questions)
+                assert one_found is not None
+                heard = list(zip(one_found.probes, one_found.answers, strict=True))
+                found.append(Audited(guidance.config.judge, guidance.config.strategy, one_found.audit, heard))
     return found
 
 
-def distill(config: DistillConfig, task: JudgingTask) -> dict[str, Any]:
+def split_names(names: str, flag: str) -> list[str]:
+    """The different names in a list divided by commas, or by semicolons if there are any."""
+    found = list(dict.fromkeys(n.strip() for n in names.split(";" if ";" in names else ",") if n.strip()))
+    if not found:
+        raise UserError(f"--{flag}: name at least one")
+    return found
+
+
+def distill(config: DistillConfig, domain: Domain) -> dict[str, Any]:
     """Trains a student on the teacher's answers to the task's questions; prints its report and returns it."""
     if config.out.exists():
         raise UserError(f"--out {config.out}: is there already; name a new file")
-    template = task.template(config.strategy)
     from lmgt_core.distill.judge import distill as train_student
 
-    with TaskJudges(task, config.cache) as judges:
-        teacher = judges.make(config.teacher, template, lambda: task.probes(template.render))
-        questions = list(task.questions(template.render))
-        print(f"{config.teacher} answers {len(questions):,} questions of {task.name}", flush=True)
+    guidance = guided(config, config.teacher, config.strategy, domain)
+    everything = domain.questions()
+    if everything is None:
+        raise UserError(f"--app {config.app}: what can be asked in {domain.name} cannot be listed")
+    questions = [guidance.template.render(description) for description in everything]
+    print(f"{config.teacher} answers {len(questions):,} questions of {domain.name}", flush=True)
+    with guidance.calibrated() as teacher:
         report = train_student(teacher, questions, config.out, np.random.default_rng(config.seed))
     row = report.as_dict()
     print_table([{"": name, "value": value} for name, value in row.items()], title=f"{config.out}: held-out questions")

@@ -28,10 +28,14 @@ from numpy.typing import NDArray
 STARTS = 4
 
 
-def start_ranks(n: int, fewest: int, starts: int = STARTS) -> list[int]:
-    """The ranks at which tests begin: n, n/2, n/4, ... rounded up, none under `fewest`, at most `starts` of them."""
-    ranks = [-(-n // 2**halvings) for halvings in range(starts)]
-    return sorted({rank for rank in ranks if rank >= fewest})
+def start_ranks(n: int, demand: float, delta: float, starts: int = STARTS) -> list[int]:
+    """The ranks at which tests begin: n, n/2, n/4, ... rounded up, at most `starts` of them.
+
+    Parts in which even right answers alone could not pass at their share of delta are left out: a share spent there
+    would be lost for certain. n itself always stays.
+    """
+    ranks = {-(-n // 2**halvings) for halvings in range(starts)}
+    return sorted(rank for rank in ranks if rank == n or demand**rank <= delta / starts)
 
 
 def passed_ranks(

@@ -25,8 +25,7 @@ from lmgt_core.audit.play_rates import Confusion, PlayRates, confusion, demands_
 from lmgt_core.audit.precision import Answers, auc, auc_interval, precision_interval
 from lmgt_core.audit.reliability import brier_score, calibration_curve, rate_of_true
 from lmgt_core.audit.thresholds import DELTA, LABELS, MIN_PROBES, TOLERANCE, find_evidence, find_thresholds
-from lmgt_core.guidance.shifter import ask
-from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judge import Judge, JudgeKind, ask
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.rules.shift import speaks

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ORDERS = 3
-MOST = 0.9  # of all money at stake, at most
+MOST = 0.95  # of all money at stake, at most
 START_VARIANCE = 0.1875  # of a coin with a chance of .75, counted as one group
 
 Counts = NDArray[np.int64]

@@ -22,10 +22,9 @@ from numpy.typing import NDArray
 from lmgt_core.audit.audit import Probe
 from lmgt_core.audit.gate import split_groups
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import ask
 from lmgt_core.judges.label_scoring import MENU, likeliest
 from lmgt_core.judging.description import Description
-from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judge import Judge, JudgeKind, ask
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeSpec, parse_spec

@@ -2,21 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lmgt_core.audit.audit import Probe
+from lmgt_core.audit.audited import Audited
 from lmgt_core.files import write_atomic
 from lmgt_core.judging.judgment import Judgment
 from lmgt_core.report.pages import render_page
 from lmgt_core.training.provenance import provenance
 
-if TYPE_CHECKING:
-    from lmgt_core.audit.commands import Audited
-
 SHOWN = 6  # answers of each kind, right and wrong
 
 
-def write_page(out: Path, app: str, task: str, found: Sequence["Audited"]) -> None:
+def write_page(out: Path, app: str, task: str, found: Sequence[Audited]) -> None:
     """Writes the page to `out`; every text from prompts and replies is escaped."""
     shown = {
         "app": app,
@@ -28,7 +26,7 @@ def write_page(out: Path, app: str, task: str, found: Sequence["Audited"]) -> No
     write_atomic(out, render_page("audit.html", shown))
 
 
-def section(one: "Audited") -> dict[str, Any]:
+def section(one: Audited) -> dict[str, Any]:
     """What the page says about one judge under one strategy."""
     audit = one.audit
     return {

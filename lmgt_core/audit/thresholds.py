@@ -33,7 +33,7 @@ from lmgt_core.judging.judgment import Verdict
 
 LABELS: Mapping[Verdict, int] = {Verdict.GOOD: 1, Verdict.NEUTRAL: 0, Verdict.BAD: -1}
 DELTA = 0.1  # how often a promise may fail
-MIN_PROBES = 20  # groups, or answers where each is its own, in a region before it may be trusted
+MIN_PROBES = 20  # answers of a verdict before anything is tested
 BETS_FROM = 3.0  # answers a group on average; with fewer, one of each group finds more
 TOLERANCE = 1e-6  # of confidences: a model's last digits change with the batch
 
@@ -80,7 +80,8 @@ def find_evidence(
 ) -> dict[Verdict, Evidence]:
     """For each verdict its threshold and what speaks for it; `rng` draws answers and orders.
 
-    `bets_from`: answers of a verdict a group from which on groups are tested by bets. A verdict without a demand, or with a demand of 1, which no sample can confirm, has no threshold.
+    `bets_from`: answers of a verdict a group from which on groups are tested by bets. A verdict without a demand, or
+    with a demand of 1, which no sample can confirm, has no threshold.
     """
     wanted = dict.fromkeys(LABELS, demands) if isinstance(demands, int | float) else demands
     return {
@@ -95,13 +96,13 @@ def _evidence(
     answers: Answers, demand: float, rng: np.random.Generator, delta: float, min_probes: int, bets_from: float
 ) -> Evidence:
     groups = len(np.unique(answers.group))
-    if groups < min_probes or demand >= 1.0:
+    if len(answers) < min_probes or demand >= 1.0:
         return Evidence(None, groups)
     together = len(answers) >= bets_from * groups
     tested = answers.at(rng.permutation(len(answers))) if together else one_of_each_group(answers, rng)
     # Both are in random order, and so equal confidences are in the end.
     tested = tested.at(np.argsort(-tested.confidence, kind="stable"))
-    starts = start_ranks(groups, min_probes)
+    starts = start_ranks(groups, demand, delta)
     if together:
         admitted, right = counts_by_rank(tested.group, tested.right)
         p_values = p_values_of_groups(admitted, right, demand, delta / 2, rng)

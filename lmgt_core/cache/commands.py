@@ -14,7 +14,7 @@ from lmgt_core.cache.file import open_cache_file, storage_errors
 from lmgt_core.errors import UserError
 from lmgt_core.files import write_atomic
 from lmgt_core.judging.judgment import Verdict
-from lmgt_core.report.terminal_tables import print_table, write_rows
+from lmgt_core.terminal.tables import print_table, write_rows
 
 TEXTS = ("judge", "system", "user", "facts", "verdict", "reply", "reason")
 NUMBERS = ("seconds", "dollars")

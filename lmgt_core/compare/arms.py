@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lmgt_core.guidance.shifter import ask
 from lmgt_core.judging.description import Image
-from lmgt_core.judging.judge import Judge
+from lmgt_core.judging.judge import Judge, ask
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 

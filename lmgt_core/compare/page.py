@@ -16,7 +16,7 @@ from lmgt_core.judging.description import Image
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.report.figures import Bar, bars_with_intervals
 from lmgt_core.report.pages import render_page
-from lmgt_core.report.terminal_tables import column_names
+from lmgt_core.terminal.tables import column_names
 from lmgt_core.training.provenance import provenance
 
 PICTURES = 100  # on the page, the worst ones: a page stays a few MB

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import ask
-from lmgt_core.judges.distilled_frames import ACTION, FrameStudent, make_network, shrink
+from lmgt_core.judges.distilled_frames import ACTION, FrameStudent
+from lmgt_core.judges.frame_network import make_network, shrink
 from lmgt_core.judges.label_scoring import MENU, likeliest
-from lmgt_core.judging.judge import Judge
+from lmgt_core.judging.judge import Judge, ask
 from lmgt_core.judging.judgment import Judgment
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.rules.shift import speaks
@@ -94,7 +94,7 @@ def _fit(
             target[i, actions.index(prompt.facts[ACTION])] = torch.tensor(list(answer.probabilities or certain))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**31)))
-        network = make_network(pixels.shape[2:], len(actions))
+        network = make_network(pixels.shape[2:], len(actions) * len(MENU))
     inputs = torch.from_numpy(pixels - mean)
     batches = -(-len(inputs) // settings.batch)
     adam = torch.optim.Adam(network.parameters(), settings.learning_rate)

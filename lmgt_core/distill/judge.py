@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from lmgt_core.audit.precision import clopper_pearson
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import ask
 from lmgt_core.judges.distilled import Student, pairs_of, save_student, system_digest, words_of
 from lmgt_core.judges.label_scoring import MENU
-from lmgt_core.judging.judge import Judge
+from lmgt_core.judging.judge import Judge, ask
 from lmgt_core.judging.judgment import Judgment
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.rules.shift import speaks

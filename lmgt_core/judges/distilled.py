@@ -23,10 +23,9 @@ from numpy.typing import NDArray
 
 from lmgt_core.errors import UserError
 from lmgt_core.files import write_atomic
-from lmgt_core.guidance.shifter import ask
 from lmgt_core.judges.label_scoring import MENU, likeliest
 from lmgt_core.judges.nested_specs import make_inner, own_text
-from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judge import Judge, JudgeKind, ask
 from lmgt_core.judging.judgment import Judgment
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, JudgeSpec

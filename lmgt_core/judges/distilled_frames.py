@@ -1,16 +1,13 @@
 """A small convolutional network that judges frames as its teacher did: one look at a frame judges all actions in it.
 
 Trained on labels: it is only as good as its teacher, on frames like those that it was taught with.
-`lmgt_core/distill/frames.py` trains it. Frames are shrunk by a whole number (the mean of each block).
+`lmgt_core/distill/frames.py` trains it.
 """
 
-import hashlib
-import json
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from numpy.typing import NDArray
 
 from lmgt_core.errors import UserError
 from lmgt_core.files import write_atomic
+from lmgt_core.judges.frame_network import digest, from_file, load_network, logits, shrink, to_file
 from lmgt_core.judges.label_scoring import MENU, likeliest
 from lmgt_core.judging.description import Image
 from lmgt_core.judging.judge import JudgeKind
@@ -27,36 +25,6 @@ from lmgt_core.judging.prompt import Prompt
 
 FORMAT = "lmgt-distilled-frames-1"
 ACTION = "action"  # the fact that names the action
-BATCH = 128
-Pixels = NDArray[np.float32]  # [batch, 3, height, width]
-
-
-def shrink(frames: NDArray[np.uint8], side: int) -> Pixels:
-    """Frames [batch, height, width, 3] whose longer side is at most `side`, channels first, in [0, 1]."""
-    height, width = frames.shape[1:3]
-    factor = max(1, -(-max(height, width) // side))
-    rows, columns = height // factor, width // factor
-    blocks = frames[:, : rows * factor, : columns * factor].reshape(-1, rows, factor, columns, factor, 3)
-    return np.ascontiguousarray(blocks.mean((2, 4), dtype=np.float32).transpose(0, 3, 1, 2)) / 255
-
-
-def make_network(shape: Sequence[int], actions: int) -> Any:
-    """The network for shrunk frames of `shape` (height, width): logits [batch, action * verdict]."""
-    from torch import nn
-
-    height, width = (-(-n // 8) for n in shape)  # three layers of stride 2, each rounding up
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 5, 2, 2),
-        nn.ReLU(),
-        nn.Conv2d(16, 32, 3, 2, 1),
-        nn.ReLU(),
-        nn.Conv2d(32, 32, 3, 2, 1),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(32 * height * width, 128),
-        nn.ReLU(),
-        nn.Linear(128, actions * len(MENU)),
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,29 +40,18 @@ class FrameStudent:
 
     def probabilities(self, frames: NDArray[np.uint8]) -> NDArray[np.float64]:
         """What it says of frames: [frame, action, verdict]."""
-        import torch
-
-        pixels = shrink(frames, self.side) - self.mean
-        with torch.inference_mode():
-            parts = [self._network(torch.from_numpy(pixels[i : i + BATCH])) for i in range(0, len(pixels), BATCH)]
-            shaped = torch.cat(parts).double().view(len(frames), len(self.actions), len(MENU))
-            said: NDArray[np.float64] = shaped.softmax(-1).numpy()
-        return said
+        said = logits(self._network, shrink(frames, self.side), self.mean)
+        shaped: NDArray[np.float64] = said.double().view(len(frames), len(self.actions), len(MENU)).softmax(-1).numpy()
+        return shaped
 
     @cached_property
     def _network(self) -> Any:
-        import torch
-
-        network = make_network(self.mean.shape[1:], len(self.actions))
-        network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in self.weights.items()})
-        return network.eval()
+        return load_network(self.mean.shape[1:], len(self.actions) * len(MENU), self.weights)
 
     @cached_property
     def digest(self) -> str:
-        """The first 12 hex digits of a SHA-256 of all that changes its answers."""
-        known = repr((self.actions, self.frame, self.side)).encode()
-        arrays = (self.mean, *(self.weights[name] for name in sorted(self.weights)))
-        return hashlib.sha256(known + b"".join(a.tobytes() for a in arrays)).hexdigest()[:12]
+        """Names all that changes its answers."""
+        return digest((self.actions, self.frame, self.side), self.mean, self.weights)
 
 
 class FrameJudge:
@@ -147,24 +104,13 @@ def save_frame_student(student: FrameStudent, path: Path) -> None:
         "side": student.side,
         "teacher": student.teacher,
     }
-    text = np.frombuffer(json.dumps(about, ensure_ascii=False).encode(), np.uint8)
-    file = BytesIO()
-    weights: dict[str, Any] = {f"weights.{name}": array for name, array in student.weights.items()}
-    np.savez(file, about=text, mean=student.mean, **weights)
-    write_atomic(path, file.getvalue())
+    write_atomic(path, to_file(about, student.mean, student.weights))
 
 
 def load_frame_judge(path: Path) -> FrameJudge:
     """The judge in `path`; UserError for anything that is not one."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            about = json.loads(file["about"].tobytes())
-            mean = file["mean"]
-            weights = {name.removeprefix("weights."): file[name] for name in file.files if name.startswith("weights.")}
-        if about["format"] != FORMAT:
-            raise ValueError(f"format {about['format']}")
-        if any(a.dtype != np.float32 or not np.isfinite(a).all() for a in (mean, *weights.values())):
-            raise ValueError("its numbers are not finite floats")
+        about, mean, weights = from_file(path, FORMAT)
         height, width = (int(n) for n in about["frame"])
         student = FrameStudent(
             tuple(about["actions"]), (height, width), int(about["side"]), mean, weights, str(about["teacher"])

@@ -12,10 +12,9 @@ from typing import Literal
 import numpy as np
 
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import ask
 from lmgt_core.judges.label_scoring import MENU, likeliest
 from lmgt_core.judges.nested_specs import make_inner, own_text
-from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judge import Judge, JudgeKind, ask, seeded
 from lmgt_core.judging.judgment import Cost, Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, JudgeSpec
@@ -41,6 +40,10 @@ class EnsembleJudge:
         # An ensemble with an oracle in it knows what an oracle knows, and is shown as one.
         self.kind = next((kind for kind in PRIVILEGE if kind in kinds), kinds[0])
         self.cacheable = any(m.cacheable for m in members)
+
+    def seeded(self, seed: int) -> "EnsembleJudge":
+        """The same members, those that draw lots with the lots of `seed`."""
+        return EnsembleJudge([seeded(member, seed) for member in self.members], self.vote)
 
     def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:
         """What the members say together of each prompt."""

@@ -172,7 +172,7 @@ def _unanswerable(reason: str) -> Judgment:
 
 def written_judgment(reply: str, cost: Cost, cut: bool) -> Judgment:
     """The verdict in a reply; the reason of an unreadable one says when the reply was `cut` at its limit."""
-    verdict, reason = parse_verdict(reply)
+    verdict, reason = parse_verdict(reply, cut)
     if reason and cut:
         reason += "; the reply was cut at its token limit"
     return Judgment(verdict, reply=reply, reason=reason, cost=cost)

@@ -53,6 +53,7 @@ class MiniLMEncoder:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._known: dict[str, Vectors] = {}
+        self._cut: set[str] = set()
 
     @classmethod
     def load(cls) -> "MiniLMEncoder":
@@ -78,8 +79,14 @@ class MiniLMEncoder:
         first, second = self.encode([a, b])
         return float(first @ second)
 
+    def is_cut(self, text: str) -> bool:
+        """Whether a text that was encoded is longer than the model reads: its vector knows nothing of its end."""
+        return text in self._cut
+
     def _encode(self, texts: list[str]) -> Iterator[tuple[list[str], Vectors]]:
-        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
+        encodings = self._tokenizer.encode_batch(texts)
+        self._cut |= {text for text, encoding in zip(texts, encodings, strict=True) if encoding.overflowing}
+        tokens = [encoding.ids for encoding in encodings]
         by_length: dict[int, list[int]] = {}
         for i, ids in enumerate(tokens):
             by_length.setdefault(len(ids), []).append(i)
@@ -154,11 +161,18 @@ class MiniLMJudge:
         self.id = f"minilm:{encoder.revision}:{domain}:{template}:{calibration.digest}"
 
     def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:
-        """A judgment a prompt; every text is encoded once."""
+        """A judgment a prompt; every text is encoded once. A question that is too long to be read is unreadable."""
         pairs = [self.pair(prompt) for prompt in prompts]
         asked = [pair for pair in pairs if pair is not None]
         answers = iter(self.calibration.probability(self.similarities(asked), [pair.group for pair in asked]).tolist())
-        return [NEUTRAL if pair is None else judgment(next(answers), pair.verdict) for pair in pairs]
+        return [NEUTRAL if pair is None else self._judgment(next(answers), pair) for pair in pairs]
+
+    def _judgment(self, probability: float, pair: Pair) -> Judgment:
+        if any(
+            text is not None and self.encoder.is_cut(text) for text in (pair.question, pair.statement, pair.contrast)
+        ):
+            return TOO_LONG
+        return judgment(probability, pair.verdict)
 
     def similarities(self, pairs: Sequence[Pair]) -> NDArray[np.float64]:
         """The cosines [pair] of question and statement, less those of question and contrast."""
@@ -172,6 +186,9 @@ class MiniLMJudge:
 
 
 NEUTRAL = Judgment(Verdict.NEUTRAL, (0.0, 1.0, 0.0))
+TOO_LONG = Judgment(
+    Verdict.UNREADABLE, reason=f"the question has more than the {MAX_TOKENS} tokens that the model reads"
+)
 
 
 def judgment(probability: float, verdict: Verdict = Verdict.GOOD) -> Judgment:

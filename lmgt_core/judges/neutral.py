@@ -14,7 +14,7 @@ class NeutralJudge:
     """Always neutral, and sure of it: a run with it equals a run without a judge, bit for bit."""
 
     id = "neutral"
-    kind = JudgeKind.CONTROL
+    kind = JudgeKind.BASELINE
     cacheable = False
 
     def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:

@@ -1,6 +1,7 @@
 """The app's expert as a judge, and the same expert made to err."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 
 from lmgt_core.errors import UserError
 from lmgt_core.judges.random import content_draws
@@ -61,7 +62,14 @@ class NoisyOracleJudge:
         self.expert = expert
         self.accuracy = accuracy
         self.seed = seed
-        self.id = f"noisy-oracle:{accuracy:g}:{domain}:{truth}:seed={seed}"
+        self._name = f"noisy-oracle:{accuracy:g}:{domain}:{truth}"
+        self.id = f"{self._name}:seed={seed}"
+
+    def seeded(self, seed: int) -> "NoisyOracleJudge":
+        """The same judge with the mistakes of `seed`."""
+        other = copy(self)
+        other.seed, other.id = seed, f"{self._name}:seed={seed}"
+        return other
 
     def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:
         """The expert's verdict on every prompt, or a wrong one."""

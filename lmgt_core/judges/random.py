@@ -28,12 +28,16 @@ class RandomJudge:
     for a judge that speaks would be left.
     """
 
-    kind = JudgeKind.CONTROL
+    kind = JudgeKind.BASELINE
     cacheable = False
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.id = f"random:seed={seed}"
+
+    def seeded(self, seed: int) -> "RandomJudge":
+        """The judge that draws the lots of `seed`."""
+        return RandomJudge(seed)
 
     def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:
         """A verdict drawn for every prompt."""

@@ -21,7 +21,7 @@ class ScriptedJudge:
     Where no reply is left or recorded, the answer is unreadable and says so.
     """
 
-    kind = JudgeKind.CONTROL
+    kind = JudgeKind.BASELINE
     cacheable = False
 
     def __init__(self, replies: Replies) -> None:

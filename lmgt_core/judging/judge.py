@@ -16,7 +16,8 @@ class JudgeKind(StrEnum):
     EMBEDDING = "embedding model"
     ORACLE = "oracle (privileged)"
     TRAINED = "trained on labels"
-    CONTROL = "control (no model)"
+    BASELINE = "baseline (no model)"
+    CONTROL = "baseline (no model)"  # its name before 0.2, for judges of other packages
 
 
 class Judge(Protocol):
@@ -38,3 +39,17 @@ class Judge(Protocol):
     def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:
         """One judgment a prompt, in the same order; [] for []; never raises for what a prompt says."""
         ...
+
+
+def seeded(judge: Judge, seed: int) -> Judge:
+    """The judge with the lots of `seed`; itself where it draws none (has no method `seeded`)."""
+    again: Judge = judge.seeded(seed) if hasattr(judge, "seeded") else judge
+    return again
+
+
+def ask(judge: Judge, prompts: Sequence[Prompt]) -> list[Judgment]:
+    """The judge's answers; RuntimeError when it does not give one a prompt, lest answers reach the wrong decision."""
+    answers = judge.judge(prompts)
+    if len(answers) != len(prompts):
+        raise RuntimeError(f"judge {judge.id} gave {len(answers)} answers to {len(prompts)} prompts")
+    return answers

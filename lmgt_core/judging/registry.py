@@ -13,12 +13,13 @@ from importlib.metadata import entry_points
 from typing import Any, NamedTuple
 
 from lmgt_core.errors import UserError
-from lmgt_core.judging.judge import Judge
+from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import Prompt
 
 ENTRY_POINTS = "lmgt.judges"
 NONE = "none"
+READERS = (JudgeKind.LANGUAGE_MODEL, JudgeKind.EMBEDDING)  # kinds that read words only, but for those behind a server
 
 
 class JudgeSpec(NamedTuple):
@@ -48,6 +49,8 @@ class JudgeContext:
     """Providers of the app's own, by name: argument -> judge."""
     seed: int = 0
     """Of `random` and `noisy-oracle`."""
+    pictures: bool = False
+    """Whether questions show pictures in place of words; judges that only read are then refused."""
 
 
 Factory = Callable[[JudgeSpec, JudgeContext], Judge]
@@ -69,6 +72,9 @@ PROVIDERS: Mapping[str, Provider] = {
     "noisy-oracle": Provider("lmgt_core.judges.oracle:make_noisy", "noisy-oracle:P is the expert, right P of the time"),
     "minilm": Provider("lmgt_core.judges.minilm:make", "sentence embeddings, all-MiniLM-L6-v2"),
     "smollm2": Provider("lmgt_core.judges.smollm2.judge:make", "the language model SmolLM2-135M, on this machine"),
+    "gguf": Provider(
+        "lmgt_core.judges.llamacpp.judge:make", "gguf:FILE or gguf:NAME (see lmgt models), a model run by llama.cpp"
+    ),
     "hf": Provider(
         "lmgt_core.judges.huggingface.judge:make", "hf:MODEL[?bits=4], a language model from a local folder or hub"
     ),
@@ -80,16 +86,22 @@ PROVIDERS: Mapping[str, Provider] = {
 }
 
 
-def parse_spec(spec: str) -> JudgeSpec:
+def split_spec(spec: str) -> JudgeSpec:
     """`provider:argument?option=value&...` taken apart; a `?` that no option=value follows belongs to the argument."""
     head, options = spec.strip(), {}
     if match := re.search(r"\?(\w+=[^&?]*(?:&\w+=[^&?]*)*)$", head):
         head = head[: match.start()]
         options = dict(pair.split("=", 1) for pair in match[1].split("&"))
     provider, _, argument = head.partition(":")
-    if not provider:
-        raise UserError(f"--judge {spec!r}: a judge is named provider or provider:argument, like noisy-oracle:0.8")
     return JudgeSpec(provider, argument, options)
+
+
+def parse_spec(spec: str) -> JudgeSpec:
+    """A judge's name taken apart; UserError where there is no name."""
+    parsed = split_spec(spec)
+    if not parsed.provider:
+        raise UserError(f"--judge {spec!r}: a judge is named provider or provider:argument, like noisy-oracle:0.8")
+    return parsed
 
 
 def make_judge(spec: str, context: JudgeContext) -> Judge | None:
@@ -102,7 +114,10 @@ def make_judge(spec: str, context: JudgeContext) -> Judge | None:
         if parsed.options:
             raise UserError(f"--judge {spec}: {parsed.provider} takes no options (?{next(iter(parsed.options))}=...)")
         return context.make[parsed.provider](parsed.argument)
-    return _factory(parsed, context)(parsed, context)
+    judge = _factory(parsed, context)(parsed, context)
+    if context.pictures and judge.kind in READERS and parsed.provider != "openai":
+        raise UserError(f"--judge {spec}: reads text only and cannot see frames; name a captioner, or another judge")
+    return judge
 
 
 def judge_names(context: JudgeContext) -> list[str]:

@@ -13,7 +13,8 @@ class LearnerVecEnv(VecEnv):
     """A Gymnasium vector environment, resetting in the same step, behind Stable-Baselines3's interface.
 
     Infos carry what a learner or its replay buffer looks for: terminal_observation and TimeLimit.truncated at an
-    episode's end, `episode` with return r and length l, and where there is a shift, `reward` (without it) and `shift`.
+    episode's end, `episode` with return r and length l, and where there is a shift, `reward` (without it), `shift` and
+    `shift_ticket`.
     Of observations that are dictionaries the learner is shown the part called `view`; a judge has seen the whole.
     """
 
@@ -45,7 +46,7 @@ class LearnerVecEnv(VecEnv):
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         if "shift" in info:
             for i, about in enumerate(infos):
-                about["reward"], about["shift"] = info["reward"][i], info["shift"][i]
+                about |= {name: info[name][i] for name in ("reward", "shift", "shift_ticket") if name in info}
         for i in np.flatnonzero(ended):
             infos[i]["terminal_observation"] = self._seen(info["final_obs"][i])
             infos[i]["TimeLimit.truncated"] = bool(truncated[i] and not terminated[i])

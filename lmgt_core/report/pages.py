@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lmgt_core.report.terminal_tables import ABSENT, cell
+from lmgt_core.terminal.tables import ABSENT, cell
 
 TEMPLATES = Path(__file__).parent / "templates"
 

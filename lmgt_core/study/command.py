@@ -10,12 +10,12 @@ from tyro.conf import Positional
 
 from lmgt_core.errors import UserError
 from lmgt_core.files import write_json_atomic
-from lmgt_core.report.terminal_tables import print_table
 from lmgt_core.study.folder import StudyFolder
 from lmgt_core.study.report import write_report
 from lmgt_core.study.runner import load_app, run_study
 from lmgt_core.study.study_file import load_plan
-from lmgt_core.training.progress import duration
+from lmgt_core.terminal.progress import duration
+from lmgt_core.terminal.tables import print_table
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class StudyConfig:
     """A study of the app (robustness, weight, granularity, complexity, ...), or a study file of your own (.yaml)."""
     app: str = "tabular"
     """tabular (exact little worlds, seconds), control (CartPole with a deep learner, and judges; minutes), housekeep
-    (tidying a generated home; minutes)."""
+    (tidying a generated home; minutes), slateq (recommendation; minutes), atari (tables and games; minutes)."""
     out: Path = Path("runs/study")
     """The study's folder; several processes may work on one folder at the same time."""
     workers: int = os.cpu_count() or 1

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmgt_core.report.figures import BASELINES, COLOURS, MARKERS, RC, STYLES
-from lmgt_core.report.terminal_tables import number
 from lmgt_core.study.analysis import Group
 from lmgt_core.study.app import Scalar
+from lmgt_core.terminal.tables import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,12 +7,12 @@ from typing import Any
 
 from lmgt_core.files import write_atomic
 from lmgt_core.report.pages import render_page
-from lmgt_core.report.terminal_tables import cell
 from lmgt_core.study.analysis import Group, analyse, beside, best_regions, break_evens, by_facet
 from lmgt_core.study.app import MEASURED, Scalar, StudyApp
 from lmgt_core.study.drawing import heat_figure, line_figure
 from lmgt_core.study.folder import StudyFolder
 from lmgt_core.study.plan import Cell, Plan
+from lmgt_core.terminal.tables import cell
 from lmgt_core.training.keyed_csv import cell_text, csv_line
 
 

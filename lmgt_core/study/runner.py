@@ -7,21 +7,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lmgt_core.errors import UserError
 from lmgt_core.study.app import Result, StudyApp
 from lmgt_core.study.folder import StudyFolder
 from lmgt_core.study.plan import Cell, Plan
+from lmgt_core.terminal.progress import progress
+from lmgt_core.training.cluster import start_ray
 from lmgt_core.training.processes import in_processes
-from lmgt_core.training.progress import progress
 
 POLL = 0.2  # seconds between two looks at what other processes have finished
 
 
-def load_app(target: str) -> StudyApp:
-    """The app at `module:name`; by name, because processes of their own import it for themselves."""
+def load_app(target: str, folder: Path | None = None) -> StudyApp:
+    """The app at `module:name`; by name, because processes of their own import it for themselves.
+
+    An app that keeps judgments (has a method `in_folder`) keeps them in the study's `folder`.
+    """
     module, _, name = target.partition(":")
     app: StudyApp = getattr(importlib.import_module(module), name)
-    return app
+    return app.in_folder(folder) if folder is not None and hasattr(app, "in_folder") else app
 
 
 def run_study(folder: StudyFolder, plan: Plan, target: str, workers: int, ray: str | None = None) -> None:
@@ -37,7 +40,7 @@ def run_study(folder: StudyFolder, plan: Plan, target: str, workers: int, ray: s
         if ray is not None:
             _run_on_ray(folder, missing, target, ray, bar.advance)
         elif workers == 1 or len(missing) < 2:
-            work(folder, missing, load_app(target), bar.advance)
+            work(folder, missing, load_app(target, folder.path), bar.advance)
         else:
             _run_in_processes(folder, missing, target, min(workers, len(missing)), bar.advance)
         wait(folder, cells)
@@ -87,7 +90,7 @@ def _run_in_processes(
 
 def _work_here(path: Path, cells: Sequence[Cell], target: str, number: int, tick: Callable[[int], None]) -> None:
     """The work of process `number`; ticks once for a cell that it ran itself."""
-    folder, app = StudyFolder(path), load_app(target)
+    folder, app = StudyFolder(path), load_app(target, path)
     for cell in cells:
         if run_claimed(folder, cell, app):
             tick(1)
@@ -97,16 +100,9 @@ def _run_on_ray(
     folder: StudyFolder, missing: Sequence[Cell], target: str, address: str, done: Callable[[int], None]
 ) -> None:
     """Cells on a cluster: the nodes calculate, this process claims and writes, so that nodes need no shared disk."""
-    try:
-        import ray
-    except ModuleNotFoundError:
-        raise UserError("--ray: needs the package ray; install it (pip install ray) or leave --ray out") from None
-    try:
-        ray.init(address=None if address == "local" else address, ignore_reinit_error=True, log_to_driver=False)
-    except (ConnectionError, ValueError) as error:
-        raise UserError(f"--ray {address}: no cluster answers there ({error})") from None
+    ray = start_ray(address)
     remote: Any = ray.remote(num_cpus=1)(run_cell)
-    at_once = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
+    at_once = max(1, int(ray.cluster_resources().get("CPU", 1)))
     running: dict[Any, tuple[Cell, Any]] = {}
     todo = list(reversed(missing))
     try:

@@ -1,6 +1,7 @@
 """One run directory: what was run, what happened, and how to go on after a kill.
 
     config.json                everything resolved, and the provenance
+    audit.json                 what the judge's audit found, for whoever trains further seeds
     episodes.csv               one row an episode of training, sorted by (seed, episode); merged from the seeds' own
     evaluations.csv            one row an evaluation, sorted by (seed, decisions); merged likewise
     summary.json               written last: a run without it is unfinished
@@ -58,8 +59,19 @@ class RunLog:
         self._scalars: dict[int, TensorBoardLog] = {}
 
     @classmethod
-    def create(cls, path: Path | str, config: Mapping[str, Any], resume: bool = False) -> "RunLog":
+    def create(
+        cls,
+        path: Path | str,
+        config: Mapping[str, Any],
+        resume: bool = False,
+        defaults: Mapping[str, Any] | None = None,
+        renamed: Mapping[str, str] | None = None,
+    ) -> "RunLog":
         """The log of a new run in `path`, or of the run that is there when `resume` and its config is the same.
+
+        Seeds may differ: a run can be given more of them, also by several commands at once. A setting that the run
+        there does not know counts as the same where it is among `defaults` (nobody gave it). `renamed` gives the
+        present names of settings that had others.
 
         UserError when the folder holds a run and `resume` is False, a run with another config (naming the first field
         that differs), or anything that is not a run. Nothing that is there is ever deleted.
@@ -69,10 +81,12 @@ class RunLog:
         if path.exists() and not path.is_dir():
             raise UserError(f"{path}: is a file; --out names a folder")
         if (path / "config.json").exists():
-            _check_resumable(path, config, resume)
+            _check_resumable(path, config, resume, plain(defaults or {}), renamed or {})
             _remove_temporaries(path)
             return cls(path, config)
         foreign = sorted(p.name for p in path.iterdir() if not p.name.endswith(TEMPORARY)) if path.exists() else []
+        if foreign and (path / "config.json").exists():  # another command has just begun the same run
+            return cls.create(path, config, resume, defaults, renamed)
         if foreign:
             raise UserError(f"{path}: holds {foreign[0]} but no run (no config.json); name a new folder with --out")
         write_json_atomic(path / "config.json", config)
@@ -124,6 +138,22 @@ class RunLog:
         """What `finish_seed` was given, or None while the seed is not finished."""
         path = self._seed_folder(seed) / "result.json"
         return dict(read_json(path)) if path.exists() else None
+
+    def results(self) -> dict[int, dict[str, Any]]:
+        """What `finish_seed` was given, by seed, of all seeds that are finished, whoever trained them."""
+        seeds = sorted(int(p.parent.name) for p in self.path.glob("seeds/*/result.json"))
+        return {seed: result for seed in seeds if (result := self.seed_result(seed)) is not None}
+
+    @property
+    def audit(self) -> dict[str, Any] | None:
+        """What `keep_audit` was given, or None."""
+        path = self.path / "audit.json"
+        return dict(read_json(path)) if path.exists() else None
+
+    def keep_audit(self, audit: Mapping[str, Any]) -> None:
+        """Keeps the judge's audit, so that whoever goes on with the run does not ask again."""
+        if self.audit is None:
+            write_json_atomic(self.path / "audit.json", audit)
 
     def rows(self, table: str) -> list[dict[str, str]]:
         """The rows recorded so far in "episodes" or "evaluations", of all seeds, sorted by their key, as text."""
@@ -216,17 +246,32 @@ def first_difference(before: Any, now: Any, field: str = "") -> tuple[str, Any, 
     return None if same else (field, before, now)
 
 
-def _check_resumable(path: Path, config: Mapping[str, Any], resume: bool) -> None:
+def _check_resumable(
+    path: Path, config: Mapping[str, Any], resume: bool, defaults: Mapping[str, Any], renamed: Mapping[str, str]
+) -> None:
     there = read_config(path)
     if not resume:
         raise UserError(f"{path}: holds a run already; continue it with --resume or name another folder with --out")
-    before_all, now_all = ({k: v for k, v in c.items() if k not in INCIDENTAL} for c in (there, config))
+    before_all, now_all = (_compared(c) for c in (there, config))
+    known, told = before_all.get("settings"), now_all.get("settings")
+    if isinstance(known, dict) and isinstance(told, dict):
+        before_all["settings"] = known = {renamed.get(name, name): value for name, value in known.items()}
+        for name in told.keys() - known.keys() & defaults.keys():
+            del told[name]
     if difference := first_difference(before_all, now_all):
         field, before, now = difference
         raise UserError(
             f"{path}: --resume needs the same settings, but {field} was {before!r} and is now {now!r}; "
             "give it the old value or name another folder with --out"
         )
+
+
+def _compared(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a config that have to be the same when its run goes on, settings in a copy of their own."""
+    fields = {name: value for name, value in config.items() if name not in INCIDENTAL}
+    if isinstance(settings := fields.get("settings"), dict):
+        fields["settings"] = {name: value for name, value in settings.items() if name != "seeds"}
+    return fields
 
 
 def _remove_temporaries(path: Path) -> None:

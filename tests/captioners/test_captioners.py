@@ -13,13 +13,13 @@ from captioners.cache import CaptionCache
 from captioners.captioner import Caption, Captioner, CaptionerError, CaptionFailure, Images
 from captioners.memory import FrameMemory, MemoryCaptioner
 from captioners.models import llava, openai_server
-from captioners.models.convolutional import shrink
 from captioners.models.trained import TrainedCaptioner, load_captioner
 from captioners.models.training import CaptionerSettings, exact_match, train_captioner
 from captioners.ocr import OcrCaptioner, Reading, Region, Text, find_ink
 from captioners.phrasing import Phrasing
 from captioners.registry import CaptionerContext, make_captioner, parse_captioner
-from tests.contracts.captioner import CaptionerContract, assert_fails_alone
+from captioners.testing import CaptionerContract, assert_fails_alone
+from lmgt_core.judges.frame_network import shrink
 from tests.lmgt_core import tiny_models
 
 PHRASING = Phrasing("A {colour} square on the {side}.", {"colour": ("red", "blue"), "side": ("left", "right")})
@@ -210,11 +210,15 @@ def test_names_are_taken_apart() -> None:
 
 
 class _Server(BaseHTTPRequestHandler):
+    unwanted = ""
+
     def do_GET(self) -> None:
         self._send({"data": []})
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.unwanted and self.unwanted in asked:
+            return self._send({"error": {"message": f"{self.unwanted} is not supported with this model"}})
         picture = asked["messages"][0]["content"][0]["image_url"]["url"]
         text = f"A picture of {len(picture)} letters." if len(picture) > 200 else ""
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
@@ -251,6 +255,11 @@ class TestServed(CaptionerContract):
         for i in range(3):
             images[i, : 6 * i + 6] = rng.integers(0, 255, (6 * i + 6, 20, 3))
         return images
+
+    @pytest.mark.parametrize("unwanted", ["temperature", "max_tokens"])
+    def test_it_leaves_out_what_the_server_does_not_know(self, unwanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_Server, "unwanted", unwanted)
+        assert all(isinstance(caption, str) for caption in self.captioner().caption(self.images()))
 
     def test_an_empty_answer_is_a_failure(self) -> None:
         (caption,) = self.captioner().caption(np.zeros((1, 1, 1, 3), np.uint8))

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from captioners.captioner import CaptionFailure, Images
 from captioners.objects import NOTHING, ObjectsCaptioner, paint_ids, read_ids
-from tests.contracts.captioner import CaptionerContract, assert_fails_alone
+from captioners.testing import CaptionerContract, assert_fails_alone
 
 NAMES = {1: "shelf in the bedroom", 2: "bed in the bedroom", 9: "toaster on the shelf"}
 

@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from lmgt_core.audit.audit import Probe
-from lmgt_core.audit.judging_task import JudgingTask
 from lmgt_core.errors import UserError
+from lmgt_core.guidance.domain import Render
+from lmgt_core.guidance.shift_source import Describe, one_by_one
 from lmgt_core.judges.label_scoring import likeliest
 from lmgt_core.judging.description import Description
 from lmgt_core.judging.judge import JudgeKind
@@ -55,27 +58,37 @@ class Warm:
         return Judgment(likeliest((good, 0.0, 1 - good)), (good, 0.0, 1 - good), cost=Cost(seconds=0.25))
 
 
-def task(**own: Any) -> JudgingTask:
-    """The task; `own` are providers of judges, argument -> judge."""
+class Thermostat:
+    """The domain; `own` are providers of judges, argument -> judge."""
 
-    def describe(state: str, action: str) -> Description:
-        if action not in ACTIONS:
-            raise UserError(f"--action {action}: choose one of heat, cool")
-        return description(int(float(state) * 10), action)
+    name = "thermostat/Thermostat-v0"
 
-    def template(strategy: str) -> PromptTemplate:
+    def __init__(self, **own: Any) -> None:
+        self.own = own
+
+    def context(self) -> JudgeContext:
+        return JudgeContext("thermostat", expert, "test", {"warm": lambda argument: Warm(), **self.own})
+
+    def describer(self, silent: bool = False) -> Describe:
+        return one_by_one(lambda observation, action: description(observation, ACTIONS[action]))
+
+    def template(self, strategy: str) -> PromptTemplate:
         if strategy not in TEMPLATES:
             raise UserError(f"--strategy {strategy}: no such strategy")
         return TEMPLATES[strategy]
 
-    def everything() -> list[Description]:
+    def probes(self, render: Render, rng: np.random.Generator) -> list[Probe]:
+        return [Probe(p, expert(p), p.facts["temperature"]) for p in map(render, self.questions())]
+
+    def questions(self) -> list[Description]:
         return [description(tenths, action) for tenths in range(81, 321) for action in ACTIONS]
 
-    return JudgingTask(
-        name="Thermostat-v0",
-        context=JudgeContext("thermostat", expert, "test", {"warm": lambda argument: Warm(), **own}),
-        describe=describe,
-        template=template,
-        probes=lambda render: [Probe(p, expert(p), p.facts["temperature"]) for p in map(render, everything())],
-        questions=lambda render: [render(d) for d in everything()],
-    )
+    def read(self, state: str, action: str) -> Description:
+        if action not in ACTIONS:
+            raise UserError(f"--action {action}: choose one of heat, cool")
+        return description(int(float(state) * 10), action)
+
+
+def task(**own: Any) -> Thermostat:
+    """The domain."""
+    return Thermostat(**own)

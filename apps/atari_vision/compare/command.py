@@ -1,34 +1,38 @@
 """`lmgt atari compare` and `lmgt captioner train`: captions of frames beside the frames themselves."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from apps.atari_vision.compare.returns import BASELINE, learned_policy, return_rows, trained_returns, training
-from apps.atari_vision.config import CaptionerTrainConfig, CompareConfig
+from apps.atari_vision.config import CaptionerTrainConfig, CompareConfig, TrainConfig
 from apps.atari_vision.describe import FrameDescriber, captions_of
-from apps.atari_vision.domain import Judging
+from apps.atari_vision.domain import AtariDomain, guided, world_captioner
 from apps.atari_vision.frames import Frames, collect
-from apps.atari_vision.oracle import make_expert
-from apps.atari_vision.train import check as check_training
+from apps.atari_vision.train import TRAINING
 from apps.atari_vision.worlds import World, world
 from captioners.cache import CaptionCache
 from captioners.captioner import Captioner, CaptionerError, CaptionFailure, Image
-from captioners.memory import FrameMemory, MemoryCaptioner
-from captioners.ocr import OcrCaptioner
-from captioners.registry import NAMES, CaptionerContext, make_captioner
+from captioners.memory import FrameMemory
+from captioners.registry import NAMES
 from lmgt_core.compare.arms import CAPTION, DIRECT, Answers, Arm, Shown, answer
 from lmgt_core.compare.measure import agreement, measure, row
 from lmgt_core.compare.page import write_page
-from lmgt_core.compare.uncaptioned import CaptionedOnly
 from lmgt_core.errors import UserError
 from lmgt_core.files import write_atomic
-from lmgt_core.judging.judge import Judge, JudgeKind
-from lmgt_core.judging.prompt import Prompt, RememberedTemplate
-from lmgt_core.judging.registry import JudgeContext, make_judge
-from lmgt_core.report.terminal_tables import print_table, write_rows
+from lmgt_core.guidance.guidance import Guidance
+from lmgt_core.judging.judge import Judge
+from lmgt_core.judging.prompt import Prompt
+from lmgt_core.judging.registry import READERS, make_judge
+from lmgt_core.judging.uncaptioned import CaptionedOnly
+from lmgt_core.terminal.tables import print_table, write_rows
+from lmgt_core.training.config import check_training
+from lmgt_core.training.driver import CACHE
+
+FEWEST = 20  # frames that are asked about, and that teach
 
 
 class Comparison:
@@ -43,19 +47,23 @@ class Comparison:
         self.captioners: dict[str, Captioner] = {}  # by arm
         self.caches: dict[str, CaptionCache] = {}
         self.taught = self._remembered(collect(self.world, config.train_frames, config.seed + 1))
-        self.asked = self.taught  # until `ask_about` is told who plays
-        expert = make_expert(self.world, self.memory)
-        identity = self.world.phrasing.digest
-        self.judges = JudgeContext(
-            f"atari/{self.world.folder}", expert, identity, {"distilled": self._distilled}, config.seed
-        )
+        self.asked = self._collected(None)
+        own = {"distilled": self._distilled}
+        context = AtariDomain(self.world, None, self.memory).context()
+        self.judges = replace(context, make=own, seed=config.seed, pictures=False)
         self.text_judge = self._judge(config.text_judge)
         self.reader = self._judge("oracle")
 
-    def ask_about(self, learned: Callable[[Any], int] | None) -> None:
-        """Collects the frames that are asked about; a trained agent plays a part of them, if there is one."""
+    def played_by(self, learned: Callable[[Any], int]) -> None:
+        """Collects the frames that are asked about once more; a trained agent plays a part of them."""
+        self.asked = self._collected(learned)
+
+    def _collected(self, learned: Callable[[Any], int] | None) -> Frames:
+        """The frames that are asked about, fewer than is wanted where play shows no more."""
         config = self.config
-        self.asked = self._remembered(collect(self.world, config.frames, config.seed, self.taught.digests, learned))
+        return self._remembered(
+            collect(self.world, config.frames, config.seed, self.taught.digests, learned, least=FEWEST)
+        )
 
     def _remembered(self, frames: Frames) -> Frames:
         for image, memory in zip(frames.images, frames.memories, strict=True):
@@ -101,14 +109,11 @@ class Comparison:
         judge = CaptionedOnly(self.text_judge)
         return Arm(name, CAPTION, about, judge=judge, read=read, render=render, reasons=reasons)
 
-    def judging(self, arm: Arm) -> Judging:
-        """The arm's judge and captioner as a training wants them."""
-        config = training(self.config, arm.name, "none", "none")
+    def guidance(self, arm: Arm, config: TrainConfig) -> Guidance:
+        """The arm's judge and captioner for a training, so that no model is loaded twice."""
         judge = self.text_judge if arm.kind == CAPTION else arm.judge
-        captioner = self.captioners.get(arm.name)
-        files = (config.out / "judgments.sqlite", self.captions)
-        template = RememberedTemplate(self.template)
-        return Judging(self.world, config, template, judge, captioner, self.memory, {}, *files)
+        domain = AtariDomain(self.world, self.captioners.get(arm.name), self.memory, self.captions, audit_questions=0)
+        return guided(domain, config, self.config.out / CACHE, judge)
 
     def from_file(self, arm: str) -> str:
         """How many of an arm's captions were in the file already, for its `about`; "" where none."""
@@ -124,7 +129,7 @@ class Comparison:
             judge = self._judge(spec)
         except UserError as error:
             return Arm(name, DIRECT, missing=str(error))
-        if judge.kind in (JudgeKind.LANGUAGE_MODEL, JudgeKind.EMBEDDING) and not spec.startswith("openai:"):
+        if judge.kind in READERS and not spec.startswith("openai:"):
             raise UserError(f"--direct {spec}: reads text only and cannot see frames; name an image-text model")
         describe = FrameDescriber(self.world, None, self.memory)
 
@@ -134,15 +139,12 @@ class Comparison:
         return Arm(name, DIRECT, f"{judge.kind.value}", judge=judge, render=render)
 
     def _captioner(self, spec: str) -> Captioner:
-        know, name = self.world.knowledge, self.world.name
         if spec == "trained":
-            made: Captioner = train_on(self.world, self.taught, self.config.epochs, self.config.seed, self.config.out)
-            return made
-        make: dict[str, Callable[[], Captioner]] = {
-            "ocr": lambda: OcrCaptioner(know.regions, know.compose, name),
-            "objects": lambda: MemoryCaptioner(self.memory, lambda m: self.world.phrasing.words(know.facts(m)), name),
-        }
-        return make_captioner(spec, CaptionerContext(name, self.world.question, make))
+            taught: Captioner = train_on(self.world, self.taught, self.config.epochs, self.config.seed, self.config.out)
+            return taught
+        made = world_captioner(spec, self.world, self.memory)
+        assert made is not None  # `none` is no name of an arm
+        return made
 
     def _cached(self, arm: str, captioner: Captioner) -> Captioner:
         """The captioner behind the file of captions; a privileged one as it is."""
@@ -194,8 +196,11 @@ def main(config: CompareConfig) -> list[dict[str, Any]]:
     captions, direct = check(config)
     comparison = Comparison(config)
     arms = [*map(comparison.caption_arm, captions), *map(comparison.direct_arm, direct)]
-    baseline = trained_returns(config, BASELINE, "none", "none") if config.train_steps else []
-    comparison.ask_about(learned_policy(config))
+    baseline = trained_returns(training(config, BASELINE, "none", "none")) if config.train_steps else []
+    if (learned := learned_policy(config)) is not None:
+        comparison.played_by(learned)
+    if (found := len(comparison.asked.images)) < config.frames:
+        print(f"--frames {config.frames}: play of {config.env} showed only {found} new frames, which are asked about")
     shown = comparison.shown()
     # All are asked before any is trained with: play shows frames that look like these with another memory behind them.
     heard = {arm.name: answer(arm, shown, comparison.reader) for arm in arms if not arm.missing}
@@ -207,7 +212,8 @@ def main(config: CompareConfig) -> list[dict[str, Any]]:
         answers, returns = heard[arm.name], []
         if config.train_steps:
             judge, captioner = (config.text_judge, spec) if arm.kind == CAPTION else (spec, "none")
-            returns = trained_returns(config, arm.name, judge, captioner, comparison.judging(arm))
+            trained_as = training(config, arm.name, judge, captioner)
+            returns = trained_returns(trained_as, comparison.guidance(arm, trained_as))
         measured = measure(answers, shown, np.random.default_rng(config.seed))
         rows.append(row(arm.name, len(shown), answers, measured, returns))
         rows[-1]["about"] = f"{rows[-1]['about']}{comparison.from_file(arm.name)}"
@@ -223,12 +229,15 @@ def check(config: CompareConfig) -> tuple[list[str], list[str]]:
     for spec in captions:
         if spec.partition(":")[0].partition("?")[0] not in {*NAMES, "hf"}:
             raise UserError(f"--caption {spec}: no such captioner; choose one of {', '.join(NAMES)}")
-    if min(config.frames, config.train_frames) < 20:
-        raise UserError("--frames, --train-frames: give numbers of at least 20")
+    if min(config.frames, config.train_frames) < FEWEST:
+        raise UserError(f"--frames, --train-frames: give numbers of at least {FEWEST}")
     if config.out.exists():
         raise UserError(f"--out {config.out}: is there already; name a new folder")
     if config.train_steps:
-        check_training(training(config, BASELINE, "none", "none"))
+        baseline = training(config, BASELINE, "none", "none")
+        check_training(baseline, TRAINING.least_steps)
+        TRAINING.check(baseline)
+        TRAINING.guidance(baseline)
     return captions, direct
 
 
@@ -245,7 +254,7 @@ def tell(
     if len(heard) > 1:
         print_table(agreement(heard), title="share of equal verdicts")
     if config.train_steps:
-        about = f"{config.agent}, {config.train_steps:,} decisions, seeds {config.seeds}: last evaluation, no shift"
+        about = f"{config.algorithm}, {config.train_steps:,} decisions, seeds {config.seeds}: last evaluation, no shift"
         print_table(return_rows(rows), title=about)
     for arm in missing:
         print(f"missing arm {arm.name}: {arm.missing}")
@@ -260,8 +269,8 @@ def train_command(config: CaptionerTrainConfig) -> float:
     """`lmgt captioner train`: trains, writes the file, prints and returns the held-out exact match."""
     if config.out.exists():
         raise UserError(f"--out {config.out}: is there already; name a new file")
-    if config.frames < 20:
-        raise UserError(f"--frames {config.frames}: give a number of at least 20")
+    if config.frames < FEWEST:
+        raise UserError(f"--frames {config.frames}: give a number of at least {FEWEST}")
     made = world(config.env)
     captioner = train_on(made, collect(made, config.frames, config.seed), config.epochs, config.seed, None)
     write_atomic(config.out, captioner.content)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from apps.atari_vision.config import CompareConfig, TrainConfig
-from apps.atari_vision.domain import Judging
 from apps.atari_vision.learners.settings import sb3_settings
-from apps.atari_vision.train import main as train
-from apps.atari_vision.train import returns_of
+from apps.atari_vision.train import TRAINING
 from apps.atari_vision.worlds import world
+from lmgt_core.guidance.guidance import Guidance
+from lmgt_core.training.driver import run_returns, train
 from lmgt_core.training.run_log import RunLog
 
 BASELINE = "no judge"
@@ -25,7 +25,7 @@ def training(config: CompareConfig, arm: str, judge: str, captioner: str) -> Tra
     """
     return TrainConfig(
         env=config.env,
-        agent=config.agent,
+        algorithm=config.algorithm,
         judge=_from_file(judge, "distilled", config.out / "distilled.npz"),
         captioner=_from_file(captioner, "trained", config.out / "captioner.npz"),
         rule=config.rule,
@@ -52,26 +52,25 @@ def run_of(config: CompareConfig, arm: str) -> Path:
     return config.out / "runs" / re.sub(r"[^\w.-]+", "-", arm)
 
 
-def trained_returns(
-    config: CompareConfig, arm: str, judge: str, captioner: str, judging: Judging | None = None
-) -> list[float]:
-    """Trains every seed with the arm's judgments; the mean unshifted return of each one's last evaluation.
+def trained_returns(config: TrainConfig, guidance: Guidance | None = None) -> list[float]:
+    """Trains every seed; the mean unshifted return of each one's last evaluation.
 
-    `judging` holds the arm's own judge and captioner, so that no model is loaded twice.
+    `guidance` holds an arm's own judge and captioner.
     """
-    train(training(config, arm, judge, captioner), judging)
-    return returns_of(run_of(config, arm), config.seeds)
+    train(TRAINING, config, guidance)
+    return run_returns(config.out, config.seeds)
 
 
 def learned_policy(config: CompareConfig) -> Callable[[Any], int] | None:
     """The first seed that was trained without a judge, as view -> action; None where there is none to load."""
-    if not config.train_steps or config.agent not in ("dqn", "ppo"):
+    if not config.train_steps or config.algorithm not in ("dqn", "ppo"):
         return None
-    from apps.atari_vision.learners.sb3 import load_policy, make_learner
+    from apps.atari_vision.learners.policy import load_policy
+    from apps.atari_vision.learners.sb3 import make_learner
 
     made = world(config.env)
-    settings = sb3_settings(config.agent, made.game, config.train_steps, config.set)
-    learner = make_learner(made, config.agent, settings | {"n_envs": 1}, 0, None, None, "cpu")
+    settings = sb3_settings(config.algorithm, made.game, config.train_steps, config.set)
+    learner = make_learner(made, config.algorithm, settings | {"n_envs": 1}, 0, None, None, "cpu")
     with RunLog.open(run_of(config, BASELINE)) as log:
         content = log.load_checkpoint(config.seeds[0])
     assert content is not None  # a finished seed has saved its agent

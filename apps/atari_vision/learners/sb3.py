@@ -1,7 +1,5 @@
 """Stable-Baselines3's DQN and PPO on the worlds: made, trained within a budget, evaluated without any shift."""
 
-import io
-import zipfile
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -9,26 +7,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.atari_vision.learners.policy import Policy, policy_of
 from apps.atari_vision.learners.settings import EPSILON
 from apps.atari_vision.worlds import World, environment
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import ShiftSource
 from lmgt_core.quick_import import import_stable_baselines3
 from lmgt_core.training.episodes import mean_episode
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
-Policy = Callable[[Any], NDArray[np.int64]]  # views [batch, ...] -> actions [batch]
-Record = Callable[[str, dict[str, Any]], None]  # table, row
+    from apps.atari_vision.learners.watch import Record
+
 EVALUATION_SEED = 90_210  # of the first evaluation episode; the same episodes for every agent
 BLOCK = {"blackjack": 100}  # episodes that share a row of the log, by the world's folder: a hand is soon over
 
 
 def make_learner(
-    world: World, agent: str, settings: dict[str, Any], seed: int, shifter: RewardShifter | None, limit: int | None,
-    device: str = "auto",
+    world: World, algorithm: str, settings: dict[str, Any], seed: int, source: ShiftSource | None, limit: int | None,
+    device: str = "auto", late: bool = False,
 ) -> "BaseAlgorithm":  # fmt: skip
-    """The learner in its environments: convolutions for a game, on a GPU when there is one; else a small network."""
+    """The learner in its environments: convolutions for a game, on a GPU when there is one; else a small network.
+
+    `late` lets DQN's replay ask for shifts when they are sampled, not when the environment steps.
+    """
     sb3 = import_stable_baselines3()
     from stable_baselines3.common.logger import Logger
 
@@ -36,14 +38,14 @@ def make_learner(
     from lmgt_core.learners.replay import ShiftReplayBuffer
 
     chosen = {name: _schedule(value) for name, value in settings.items()}
-    envs = training_envs(world, chosen.pop("n_envs"), shifter, limit)
-    if agent == "dqn" and shifter is not None:
-        chosen |= {"replay_buffer_class": ShiftReplayBuffer, "replay_buffer_kwargs": {"shifter": shifter}}
+    envs = training_envs(world, chosen.pop("n_envs"), source, limit, late)
+    if algorithm == "dqn" and source is not None:
+        chosen |= {"replay_buffer_class": ShiftReplayBuffer, "replay_buffer_kwargs": {"source": source}}
     if not world.game:
-        sizes = [256, 256] if agent == "dqn" else [64, 64]
+        sizes = [256, 256] if algorithm == "dqn" else [64, 64]
         chosen["policy_kwargs"] = {"net_arch": sizes}
         device = "cpu"
-    kind = {"dqn": sb3.DQN, "ppo": sb3.PPO}[agent]
+    kind = {"dqn": sb3.DQN, "ppo": sb3.PPO}[algorithm]
     learner: BaseAlgorithm = kind("CnnPolicy" if world.game else "MlpPolicy", envs, seed=seed, device=device, **chosen)
     learner.set_logger(Logger(folder=None, output_formats=[]))
     return learner
@@ -57,14 +59,9 @@ def _schedule(value: Any) -> Any:
     return value
 
 
-def policy_of(learner: "BaseAlgorithm") -> Policy:
-    """What the learner does without exploring."""
-    return lambda views: np.asarray(learner.predict(views, deterministic=True)[0])
-
-
 def train(
     learner: "BaseAlgorithm", steps: int, evaluate_every: int, evaluation: Callable[[Policy, int], dict[str, float]],
-    record: Record, tick: Callable[[int], None] = lambda done: None, block: int = 1,
+    record: "Record", tick: Callable[[int], None] = lambda done: None, block: int = 1,
 ) -> dict[str, float]:  # fmt: skip
     """Trains for `steps` decisions, never more, and returns the last evaluation.
 
@@ -98,23 +95,3 @@ def _now_and_then_random(policy: Policy, epsilon: float, actions: int, rng: np.r
         return np.where(wild, rng.integers(actions, size=len(views)), policy(views))
 
     return act
-
-
-def saved(learner: "BaseAlgorithm") -> bytes:
-    """The trained learner as Stable-Baselines3 saves it, without its replay and the judge."""
-    for name in ("replay_buffer_kwargs", "replay_buffer_class"):
-        if hasattr(learner, name):
-            setattr(learner, name, {} if name.endswith("kwargs") else None)
-    content = io.BytesIO()
-    learner.save(content)
-    return content.getvalue()
-
-
-def load_policy(content: bytes, learner: "BaseAlgorithm") -> Policy:
-    """The policy in what `saved` gave, in `learner`, which has to be of the same kind; nothing is unpickled."""
-    import torch
-
-    with zipfile.ZipFile(io.BytesIO(content)) as file:
-        weights = io.BytesIO(file.read("policy.pth"))
-    learner.policy.load_state_dict(torch.load(weights, weights_only=True, map_location=learner.device))
-    return policy_of(learner)

@@ -74,14 +74,14 @@ def sb3_settings(agent: str, game: bool, steps: int, changes: Sequence[str]) -> 
     """Settings of dqn or ppo for a training of `steps` decisions; UserError for a change that does not fit.
 
     What begins late begins at half of a small budget, and rollouts leave room for at least UPDATES updates; what
-    `changes` name stays as it is told.
+    `changes` name stays as it is given.
     """
     preset = SB3[agent, game]
-    told = {name: _number(agent, name, text, preset) for name, text in _pairs(changes).items()}
-    settings = dict(preset) | told
+    given = {name: _number(agent, name, text, preset) for name, text in _pairs(changes).items()}
+    settings = dict(preset) | given
 
     def cap(name: str, most: int, least: int = 1) -> None:
-        if name not in told:
+        if name not in given:
             settings[name] = max(least, min(settings[name], most))
 
     if agent == "dqn":
@@ -104,19 +104,19 @@ def recurrent_config(agent: str, game: bool, steps: int, changes: Sequence[str])
     from apps.atari_vision.r2d2 import config as r2d2
 
     kind = ngu.NGUConfig if agent == "ngu" else r2d2.R2D2Config
-    told = _typed(agent, kind, _pairs(changes))
+    given = _typed(agent, kind, _pairs(changes))
     if game:
         plain, desktop = asdict(r2d2.R2D2Config()), asdict(r2d2.DESKTOP)
         chosen = {name: value for name, value in desktop.items() if value != plain[name]}
         preset = asdict(kind(**chosen, epsilon_evaluation=EPSILON))
     else:
         preset = asdict(ngu.SMALL if agent == "ngu" else r2d2.SMALL)
-    merged = preset | told
+    merged = preset | given
     budget = max(steps // (2 * max(int(merged["period"]), 1)), 1)  # sequences in half of the training
     defaults: dict[str, Any] = {"warm_up": min(int(merged["warm_up"]), budget)}
     if agent == "ngu" and game:
         defaults["members"] = merged["actors"]
-    return kind(**(merged | defaults | told))
+    return kind(**(merged | defaults | given))
 
 
 def _pairs(changes: Sequence[str]) -> dict[str, str]:
@@ -150,16 +150,16 @@ def _number(agent: str, name: str, text: str, known: Mapping[str, Any]) -> Any:
 def _typed(agent: str, kind: type, pairs: Mapping[str, str]) -> dict[str, Any]:
     """The values in the types of the configuration's fields."""
     hints = get_type_hints(kind)
-    told = {}
+    given = {}
     for name, text in pairs.items():
         if name not in hints:
             raise _unknown(agent, name, [f.name for f in fields(kind)])
         wanted = next((t for t in get_args(hints[name]) if t is not type(None)), hints[name])
         try:
-            told[name] = _truth(text) if wanted is bool else wanted(text)
+            given[name] = _truth(text) if wanted is bool else wanted(text)
         except ValueError:
             raise UserError(f"--set {name}={text}: give a value of the kind {wanted.__name__}") from None
-    return told
+    return given
 
 
 def _truth(text: str) -> bool:

@@ -13,16 +13,21 @@ from gymnasium.wrappers.vector import RecordEpisodeStatistics, TransformReward
 
 from apps.atari_vision.simulator.seen import AGENT
 from apps.atari_vision.worlds import World, environment
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import ShiftSource
 from lmgt_core.guidance.wrappers import VectorRewardShift
 from lmgt_core.learners.vector import LearnerVecEnv
 
 
-def training_envs(world: World, n_envs: int, shifter: RewardShifter | None, limit: int | None) -> LearnerVecEnv:
-    """The environments that a learner trains in; frames are drawn only where a judge may want them."""
-    make = partial(environment, world.name, shifter is not None, limit)
+def training_envs(
+    world: World, n_envs: int, source: ShiftSource | None, limit: int | None, late: bool = False
+) -> LearnerVecEnv:
+    """The environments that a learner trains in; frames are drawn only where a judge may want them.
+
+    With `late` rewards are not shifted here, but in the replay (lmgt_core/learners/replay.py).
+    """
+    make = partial(environment, world.name, source is not None, limit)
     envs: VectorEnv[Any, Any, Any] = SyncVectorEnv([make] * n_envs, autoreset_mode=AutoresetMode.SAME_STEP)
     envs = RecordEpisodeStatistics(envs)
     if world.game:
         envs = TransformReward(envs, np.sign)
-    return LearnerVecEnv(VectorRewardShift(envs, shifter) if shifter is not None else envs, AGENT)
+    return LearnerVecEnv(VectorRewardShift(envs, source, late) if source is not None else envs, AGENT)

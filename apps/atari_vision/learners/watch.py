@@ -1,6 +1,7 @@
 """What watches a learner of Stable-Baselines3: its budget, its episodes, its evaluations on the way."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
@@ -8,7 +9,9 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFreq
 
-from apps.atari_vision.learners.sb3 import Policy, Record, policy_of
+from apps.atari_vision.learners.policy import Policy, policy_of
+
+Record = Callable[[str, dict[str, Any]], None]  # table, row
 
 
 class Watch(BaseCallback):

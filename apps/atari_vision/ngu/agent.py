@@ -1,6 +1,6 @@
 """NGU: R2D2 that also earns beta_j * episodic novelty * lifelong novelty (Badia et al. 2020, arXiv 2002.06038).
 
-Everything else is R2D2's: this file overrides what the network is told, the intrinsic reward, the discounts and, in
+Everything else is R2D2's: this file overrides what the network is given, the intrinsic reward, the discounts and, in
 `learn`, adds the two networks that measure novelty.
 """
 

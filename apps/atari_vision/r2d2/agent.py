@@ -1,6 +1,6 @@
 """R2D2: Q-learning with an LSTM, from stored states, burn-in and prioritised sequences (Kapturowski et al. 2019).
 
-What another agent may change is a method each: `inputs` (what the network is told beside the observation), `intrinsic`
+What another agent may change is a method each: `inputs` (what the network is given beside the observation), `intrinsic`
 (a reward of the agent's own), `discounts` and `learn`. NGU changes these and nothing else.
 """
 
@@ -109,8 +109,8 @@ class R2D2Agent:
         self, acting: Acting, observations: NDArray[Any], epsilon: NDArray[np.float64] | float, rng: np.random.Generator
     ) -> NDArray[np.int64]:
         """[actor] the best action, or with probability `epsilon` a random one; the recurrent state goes on."""
-        seen, told = self._tensor(observations).unsqueeze(1), self._tensor(self.inputs(acting)).unsqueeze(1)
-        values, (acting.hidden, acting.cell) = self.online(seen, told, (acting.hidden, acting.cell))
+        seen, inputs = self._tensor(observations).unsqueeze(1), self._tensor(self.inputs(acting)).unsqueeze(1)
+        values, (acting.hidden, acting.cell) = self.online(seen, inputs, (acting.hidden, acting.cell))
         best = values.squeeze(1).argmax(dim=-1).cpu().numpy()
         explores = rng.random(len(best)) < epsilon
         return np.where(explores, rng.integers(self.actions, size=len(best)), best)
@@ -151,21 +151,21 @@ class R2D2Agent:
         with torch.no_grad():
             target = self._values(self.target, batch)
             reward, discount = self._tensor(batch.reward), self._tensor(batch.discount)
-            goals = double_q_targets(online, target, reward, discount, mask, config.n_steps, config.rescaling)
+            targets = double_q_targets(online, target, reward, discount, mask, config.n_steps, config.rescaling)
         taken = online[:, :-1].gather(-1, self._tensor(batch.action).unsqueeze(-1)).squeeze(-1)
-        return goals - taken, mask
+        return targets - taken, mask
 
     def _values(self, network: RecurrentQNetwork, batch: SequenceBatch) -> Tensor:
         """[batch, length + 1, action] values after burning in from the stored states, without gradient."""
-        seen, told = self._tensor(batch.observation), self._tensor(batch.inputs)
+        seen, inputs = self._tensor(batch.observation), self._tensor(batch.inputs)
         state = (self._tensor(batch.hidden), self._tensor(batch.cell))
         split = self.config.burn_in
         if split and self.config.memory and batch.burned.any():
             with torch.no_grad():
-                warm = network(seen[:, :split], told[:, :split], state)[1]
+                warm = network(seen[:, :split], inputs[:, :split], state)[1]
             burned = self._tensor(batch.burned)[:, None]
             state = (torch.where(burned, warm[0], state[0]), torch.where(burned, warm[1], state[1]))
-        return network(seen[:, split:], told[:, split:], state)[0]
+        return network(seen[:, split:], inputs[:, split:], state)[0]
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device, non_blocking=True)

@@ -35,7 +35,7 @@ class Encoder(nn.Module):
 class RecurrentQNetwork(nn.Module):
     """Rescaled Q-values of every action at every step of a batch of sequences.
 
-    Beside the observation the network is told `inputs`: its last action and what came of it (section 2.3). `memory`
+    Beside the observation the network is given `inputs`: its last action and what came of it (section 2.3). `memory`
     False puts a feed-forward layer of the same width where the LSTM is. With `bfloat16` the encoder, where the time
     goes, computes in it; memory and values are float32.
     """

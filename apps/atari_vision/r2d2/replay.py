@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from apps.atari_vision.r2d2.config import R2D2Config
 from apps.atari_vision.r2d2.sequences import Record
 from apps.atari_vision.r2d2.targets import importance_weights
-from lmgt_core.guidance.transition import add_shift
+from lmgt_core.guidance.reward import shifted_reward
 
 # Added to priorities, so that a sequence without error can still be drawn and weighs no more than some ten times as
 # much as one with an error that matters: weights are divided by a batch's largest, and without a floor the many
@@ -102,7 +102,7 @@ class SequenceReplay:
     def _batch(
         self, rows: dict[str, NDArray[Any]], weights: NDArray[np.float32], index: NDArray[np.int64], weight: float
     ) -> SequenceBatch:
-        reward = np.asarray(add_shift(rows["reward"], rows["shift"], weight)) + rows["intrinsic"]
+        reward = np.asarray(shifted_reward(rows["reward"], rows["shift"], weight)) + rows["intrinsic"]
         observation = rows["observation"]
         if is_stack(observation.shape[2:], observation.dtype, packed=True):
             depth = observation.shape[1] - (self.config.burn_in + self.config.length)

@@ -21,7 +21,7 @@ from apps.atari_vision.r2d2.config import R2D2Config
 from apps.atari_vision.r2d2.replay import SequenceReplay
 from apps.atari_vision.r2d2.sequences import SequenceCutter
 from apps.atari_vision.r2d2.targets import exploration_rates
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import ShiftSource, Tickets
 from lmgt_core.training.run_log import RunLog
 
 Worlds = Callable[[int], Envs]  # so many copies, with autoreset disabled
@@ -47,10 +47,10 @@ class Trainer:
         config: R2D2Config,
         schedule: Schedule,
         seed: int,
-        shifter: RewardShifter | None = None,
+        source: ShiftSource | None = None,
         agent: type[R2D2Agent] = R2D2Agent,
     ) -> None:
-        self.worlds, self.config, self.schedule, self.seed, self.shifter = worlds, config, schedule, seed, shifter
+        self.worlds, self.config, self.schedule, self.seed, self.source = worlds, config, schedule, seed, source
         self.actors = Actors(worlds(config.actors), seed)
         envs = self.actors.envs
         space = seen_space(envs)
@@ -95,18 +95,19 @@ class Trainer:
             self.cutter.begin(begun, self.actors.view, self.agent.inputs(self.acting))
         state = (self.acting.hidden.cpu().numpy(), self.acting.cell.cpu().numpy())
         action = self.agent.act(self.acting, self.actors.view, self.epsilon, self.act_rng)
-        shift = self._shift(action)
+        tickets = None if self.source is None else self.source.submit(self.actors.each(), list(action))
         earned, terminated, _ = self.actors.step(action)
+        shift = self._shift(tickets)
         reward = played_reward(self.config, earned)
         intrinsic = self.agent.intrinsic(self.acting, self.actors.view)
         discount = np.where(terminated, np.float32(0), self.agent.discounts(self.acting))
         decided = {"action": action, "reward": reward, "shift": shift, "intrinsic": intrinsic, "discount": discount}
         self.acting.action, self.acting.reward, self.acting.intrinsic = action, reward, intrinsic
-        told = self.agent.inputs(self.acting)
-        records = self.cutter.add(state, decided, self.actors.view, told, self.actors.ended)
+        inputs = self.agent.inputs(self.acting)
+        records = self.cutter.add(state, decided, self.actors.view, inputs, self.actors.ended)
         before, self.decisions = self.decisions, self.decisions + self.actors.count
         if records:
-            self.replay.add(records, self.agent.priorities(self.replay.batch_of(records, self._weight())))
+            self.replay.add(records, self.agent.priorities(self.replay.batch_of(records, self._weight)))
         self._count(earned, shift, intrinsic, log)
         if len(self.replay) >= self.config.warm_up:
             every = self.config.decisions_per_update
@@ -129,17 +130,18 @@ class Trainer:
     def _crossed(self, before: int, every: int) -> bool:
         return self.decisions // every > before // every
 
+    @property
     def _weight(self) -> float:
-        return 1.0 if self.shifter is None else self.shifter.weight(max(self.decisions - 1, 0))
+        return 1.0 if self.source is None else self.source.weight
 
-    def _shift(self, actions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """[actor] the judge's shifts of these actions in the present states."""
-        if self.shifter is None:
+    def _shift(self, tickets: Tickets | None) -> NDArray[np.float32]:
+        """[actor] the judge's shifts of the decisions with these tickets; 0 without a judge."""
+        if self.source is None or tickets is None:
             return np.zeros(self.actors.count, dtype=np.float32)
-        return self.shifter(self.actors.each(), list(actions)).delta
+        return self.source.resolve(tickets)
 
     def _learn(self, log: RunLog | None) -> None:
-        batch = self.replay.sample(self.sample_rng, self._weight())
+        batch = self.replay.sample(self.sample_rng, self._weight)
         learned = self.agent.learn(batch)
         self.replay.update(batch.index, learned.priorities)
         self.loss = learned.loss
@@ -172,7 +174,7 @@ class Trainer:
             "running": self.running.tolist(),
             "actors": {name: actors[name] for name in ("actions", "episodes", "ended")},
             "generators": {name: rng.bit_generator.state for name, rng in generators.items()},
-            "shifter": None if self.shifter is None else self.shifter.state_dict(),
+            "shifter": None if self.source is None else self.source.state_dict(),
         }
         acting = {name: getattr(self.acting, name) for name in ("hidden", "cell", "action", "reward", "intrinsic")}
         state = {
@@ -206,8 +208,8 @@ class Trainer:
         self.running = np.array(counters["running"])
         for name, rng in {"act": self.act_rng, "sample": self.sample_rng}.items():
             rng.bit_generator.state = counters["generators"][name]
-        if self.shifter is not None:
-            self.shifter.load_state_dict(counters["shifter"])
+        if self.source is not None:
+            self.source.load_state_dict(counters["shifter"])
         return dict(counters["last"])
 
 

@@ -70,11 +70,11 @@ class SequenceCutter:
         `state` is the recurrent one before the decision, `decided` the fields of DECIDED, `observations` and `inputs`
         what the agents see after it.
         """
-        row, following = self.time % self.rows, (self.time + 1) % self.rows
+        row, next_row = self.time % self.rows, (self.time + 1) % self.rows
         self.ring["hidden"][row], self.ring["cell"][row] = state
         for name in DECIDED:
             self.ring[name][row] = decided[name]
-        self.ring["observation"][following], self.ring["inputs"][following] = observations, inputs
+        self.ring["observation"][next_row], self.ring["inputs"][next_row] = observations, inputs
         self.time += 1
         self.age += 1
         length, period = self.config.length, self.config.period

@@ -17,8 +17,8 @@ def n_step_returns(rewards: Tensor, discounts: Tensor, values: Tensor, mask: Ten
     """
     returns = values
     for _ in range(n):
-        ahead = torch.where(mask, rewards + discounts * returns[:, 1:], values[:, :-1])
-        returns = torch.cat([ahead, values[:, -1:]], dim=1)
+        bootstrapped = torch.where(mask, rewards + discounts * returns[:, 1:], values[:, :-1])
+        returns = torch.cat([bootstrapped, values[:, -1:]], dim=1)
     return returns[:, :-1]
 
 

@@ -6,11 +6,13 @@ from typing import Any
 
 from apps.control.cartpole_variants import ORIGINAL, VARIANTS, cartpole
 from apps.control.study.judges import check_judge
-from apps.control.study.training import GOALS, POINTS, cell_rule, train
+from apps.control.study.training import GOALS, POINTS, train
 from lmgt_core.errors import UserError
 from lmgt_core.judging.prompt import STRATEGIES
 from lmgt_core.judging.registry import NONE
-from lmgt_core.study.app import Field, Result, Settings, check_shares
+from lmgt_core.rules.cards import Seam
+from lmgt_core.rules.make import make_rule
+from lmgt_core.study.app import Field, Result, Settings, check_shares, horizon_of
 
 
 class ControlApp:
@@ -79,7 +81,7 @@ class ControlApp:
         check_judge(settings)
         if s["strategy"] not in STRATEGIES:
             raise UserError(f"strategy {s['strategy']}: choose one of {', '.join(STRATEGIES)}")
-        cell_rule(settings)
+        make_rule(s["rule"], s["scale"], s["steps"], horizon=horizon_of(settings), seams=tuple(Seam))
         (self._check_training if s["measure"] == "training" else self._check_judging)(s)
 
     def run(self, settings: Settings, seed: int) -> Result:

@@ -13,22 +13,23 @@ from typing import Any
 import numpy as np
 
 from apps.control.cartpole_variants import cartpole
-from apps.control.config import JudgeConfig
-from apps.control.domain import load_template, make_context
+from apps.control.domain import ControlDomain
 from apps.control.oracle import cartpole_lean
 from apps.control.probes import visited
 from apps.control.worlds import World
-from apps.tabular.judges import GRANULARITIES, graded_table
 from lmgt_core.distill.judge import DistillSettings, train_student
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import ask
+from lmgt_core.guidance.config import JudgeConfig
+from lmgt_core.guidance.guidance import Guidance
 from lmgt_core.judges.distilled import DistilledJudge
 from lmgt_core.judges.random import content_draws
 from lmgt_core.judging.description import Description
-from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.graded import GRANULARITIES, graded
+from lmgt_core.judging.judge import Judge, JudgeKind, ask, seeded
 from lmgt_core.judging.judgment import Judgment
-from lmgt_core.judging.prompt import Prompt, RememberedTemplate
+from lmgt_core.judging.prompt import Prompt, PromptTemplate
 from lmgt_core.judging.registry import NONE, judge_names, make_judge, parse_spec
+from lmgt_core.rules.cards import Seam
 from lmgt_core.study.app import Settings
 
 OWN = ("noisy", "graded", "distilled")  # judges that only studies have, made from the expert: privileged
@@ -114,9 +115,8 @@ class GradedJudge:
         self.id = f"graded:{noise:g}:{granularity}:seed={seed}"
 
     def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:
-        """The opinions, told as their sign, with a neutral zone, or as they are."""
-        opinions = np.array([[self.opinion(p)] for p in prompts]).reshape(len(prompts), 1)
-        return [row[0] for row in graded_table(opinions, self.granularity)]
+        """The opinions, as coarsely as the granularity says."""
+        return [graded(self.opinion(p), self.granularity) for p in prompts]
 
     def opinion(self, prompt: Prompt) -> float:
         """In [-1, 1]; above 0: good."""
@@ -129,10 +129,8 @@ class GradedJudge:
 def check_judge(settings: Settings) -> None:
     """UserError for a judge that cannot be made, before anything is loaded."""
     name, task = str(settings["judge"]), cartpole(str(settings["env"]))
-    known = (*OWN, BITS, *judge_names(make_context(task)))
-    if parse_spec(name).provider not in known or (
-        name.startswith(BITS) and parse_spec(name).argument not in ("4", "8", "16", "32")
-    ):
+    known = (*OWN, BITS, *judge_names(ControlDomain(task).context()))
+    if parse_spec(name).provider not in known or (name.startswith(BITS) and parse_spec(name).argument not in WIDTHS):
         raise UserError(f"judge {name}: no such judge; choose one of {', '.join(known)}")
     if settings["granularity"] not in GRANULARITIES:
         raise UserError(f"granularity {settings['granularity']}: choose one of {', '.join(GRANULARITIES)}")
@@ -140,12 +138,17 @@ def check_judge(settings: Settings) -> None:
         raise UserError(f"judge {name}: is for CartPole and its variants, not {task.name}")
 
 
-def make_template(settings: Settings) -> RememberedTemplate:
-    """The template of the cell's task and strategy."""
-    return load_template(cartpole(str(settings["env"])), JudgeConfig(strategy=str(settings["strategy"])))
+def make_guidance(settings: Settings, seed: int) -> Guidance:
+    """The cell's judge in its task, under its rule, not audited; `judge` is a `Remembered`, or None."""
+    s: Any = settings
+    domain, gate = ControlDomain(cartpole(s["env"])), s["min_precision"] is not None
+    least = s["min_precision"] if gate else JudgeConfig.min_precision
+    config = JudgeConfig(s["judge"], s["rule"], s["scale"], gate, least, s["strategy"])
+    judge = make_cell_judge(settings, domain.template(s["strategy"]), seed)
+    return Guidance.of(domain, config, None, seams=tuple(Seam), judge=judge)
 
 
-def make_cell_judge(settings: Settings, template: RememberedTemplate, seed: int) -> Remembered | None:
+def make_cell_judge(settings: Settings, template: PromptTemplate, seed: int) -> Remembered | None:
     """The cell's judge, or None; `warm` ones have been asked everything beforehand."""
     s: Any = settings
     if s["judge"] == NONE:
@@ -162,7 +165,7 @@ def make_cell_judge(settings: Settings, template: RememberedTemplate, seed: int)
     return Remembered(distilled_on(cartpole(s["taught_on"]), template, s["accuracy"], seed))
 
 
-def distilled_on(task: World, template: RememberedTemplate, accuracy: float, seed: int) -> DistilledJudge:
+def distilled_on(task: World, template: PromptTemplate, accuracy: float, seed: int) -> DistilledJudge:
     """A small network that was taught by the noisy judge of `accuracy`, on the questions that come up in `task`."""
     teacher = _noisy(accuracy, task, seed)
     rng = np.random.default_rng([seed, 11])
@@ -185,10 +188,10 @@ def _made(name: str, task: World, seed: int) -> Judge:
     spec = parse_spec(name)
     if spec.provider == BITS:
         name = f"hf:{_exported()}?bits={spec.argument}&device=cpu"
-    judge = make_judge(name, replace(make_context(task), seed=seed))
+    judge = make_judge(name, ControlDomain(task).context())
     if judge is None:
         raise UserError(f"judge {name}: gives no judge; use {NONE}")
-    return judge
+    return seeded(judge, seed)
 
 
 def _fixed(name: str) -> bool:
@@ -218,7 +221,7 @@ def _model(name: str, env: str) -> Judge:
 @cache
 def _everything(name: str, env: str, strategy: str) -> dict[str, Judgment]:
     """By digest, the answers to all that the task's words can say."""
-    task = cartpole(env)
-    template = load_template(task, JudgeConfig(strategy=strategy))
-    prompts = [template.render(description) for description in task.describer.everything()]
+    domain = ControlDomain(cartpole(env))
+    template = domain.template(strategy)
+    prompts = [template.render(description) for description in domain.questions()]
     return {p.digest: a for p, a in zip(prompts, ask(_model(name, env), prompts), strict=True)}

@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.control.cartpole_variants import cartpole
-from apps.control.domain import prompt_folder
-from apps.control.probes import probe_set
-from apps.control.study.judges import Remembered, make_cell_judge, make_template
+from apps.control.study.judges import Remembered, make_cell_judge, make_guidance
 from lmgt_core.audit.audit import Probe
 from lmgt_core.audit.precision import auc
 from lmgt_core.errors import UserError
+from lmgt_core.guidance.guidance import Guidance
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.registry import NONE
 from lmgt_core.rules.shift import speaks
@@ -23,12 +21,12 @@ from lmgt_core.study.app import Result, Settings
 def measure(settings: Settings, seed: int) -> Result:
     """The judge on some of the labelled questions, drawn by `seed`, and its agreement with the reference."""
     s: Any = settings
-    task, template = cartpole(s["env"]), make_template(settings)
-    judge = make_cell_judge(settings, template, seed)
-    if judge is None:
+    guidance = make_guidance(settings, seed)
+    judge = guidance.judge
+    if not isinstance(judge, Remembered):
         raise UserError(f"judge {NONE}: there is nobody to measure; name a judge")
-    probes = probe_set(task, template.render, prompt_folder(task, None))
     rng = np.random.default_rng([seed, 13])  # not of the judge: every judge and strategy gets the same questions
+    probes = guidance.domain.probes(guidance.template.render, rng)
     drawn = [probes[i] for i in sorted(rng.permutation(len(probes))[: s["questions"]])]
     judge.judge([drawn[0].prompt])  # loads what is loaded late, and is no part of the time
     warm = Remembered(judge.judged)
@@ -37,7 +35,7 @@ def measure(settings: Settings, seed: int) -> Result:
     seconds = (time.perf_counter() - begun) / len(drawn)
     return {
         **quality(drawn, answers),
-        **_likeness(settings, drawn, answers, seed),
+        **_likeness(settings, guidance, drawn, answers, seed),
         "tokens": warm.tokens / len(drawn),
         "per_question_seconds": seconds,
     }
@@ -76,11 +74,14 @@ def sureness(answers: list[Judgment]) -> NDArray[np.float64]:
     return np.where(total > 0, both[:, 0] / np.where(total > 0, total, 1), 0.5)
 
 
-def _likeness(settings: Settings, probes: list[Probe], answers: list[Judgment], seed: int) -> dict[str, float | None]:
+def _likeness(
+    settings: Settings, guidance: Guidance, probes: list[Probe], answers: list[Judgment], seed: int
+) -> dict[str, float | None]:
     """How like the reference's the answers are: equal verdicts, and the mean difference of P(good) - P(bad)."""
     if not settings["reference"]:
         return {"agreement": None, "difference": None}
-    reference = make_cell_judge({**settings, "judge": settings["reference"]}, make_template(settings), seed)
+    named = {**settings, "judge": settings["reference"]}
+    reference = make_cell_judge(named, guidance.template.template, seed)
     assert reference is not None  # the settings were checked
     known = _known(str(settings["reference"]), str(settings["env"]), str(settings["strategy"]), seed)
     others = Remembered(reference.judged, known).judge([p.prompt for p in probes])

@@ -1,211 +1,139 @@
-"""`lmgt control table`: a grid of trainings over processes, and what each cell earned.
+"""`lmgt control table`: a grid of trainings as a study, and what each cell earned.
 
-Cells are run directories under `runs/` of the output folder, so a killed grid goes on with the seeds that are missing,
-and a finished one can be widened: more budgets, judges, tasks or algorithms.
+A killed grid goes on with the trainings that are missing, and a finished one can be widened: more budgets, judges,
+tasks, algorithms or seeds.
 """
 
-import hashlib
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
-from pathlib import Path
 from typing import Any
 
-from apps.control.config import ALGORITHMS, JudgeConfig, TableConfig, TrainConfig
-from apps.control.domain import CACHE, Judging, ask_ahead, headline, load_template, make_context, prepare
-from apps.control.hyperparameters import OFF_POLICY, impossible
-from apps.control.train import check, resolved, summarise_run, train_seed
+from apps.control.config import ALGORITHMS, TableConfig, TrainConfig
+from apps.control.hyperparameters import impossible
+from apps.control.study.trainings import APP, config_fields
+from apps.control.train import TRAINING
 from apps.control.worlds import world
-from lmgt_core.audit.label_calibration import split_calibration
+from lmgt_core.audit.commands import split_names
 from lmgt_core.errors import UserError
-from lmgt_core.files import plain, read_json, write_atomic, write_json_atomic
-from lmgt_core.judging.registry import NONE, make_judge
-from lmgt_core.report.terminal_tables import print_table, write_rows
-from lmgt_core.training.processes import Tick, in_processes
-from lmgt_core.training.progress import progress
+from lmgt_core.files import write_atomic
+from lmgt_core.guidance.guidance import Guidance
+from lmgt_core.judging.registry import NONE
+from lmgt_core.study.app import Scalar, Settings
+from lmgt_core.study.folder import StudyFolder
+from lmgt_core.study.plan import Cell, Plan, Show
+from lmgt_core.study.runner import run_study
+from lmgt_core.terminal.tables import print_table, write_rows
+from lmgt_core.training.config import check_training
+from lmgt_core.training.driver import CACHE
 from lmgt_core.training.provenance import provenance
-from lmgt_core.training.run_log import RunLog
 from lmgt_core.training.statistics import bootstrap_ci, iqm, mean, probability_of_improvement
 
+TARGET = "apps.control.study.trainings:APP"
 IMPOSSIBLE = "-"
-GRID = "grid.json"
-SHARED = tuple(f.name for f in fields(JudgeConfig))  # what all cells have in common
+VARIED = ("env", "algorithm", "judge", "steps")
+SLOW = {"sac": 20.0, "td3": 3.0}  # how much longer a step takes than one of the other learners
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A training of the grid, or the reason why there is none."""
+class Grid(Plan):
+    """A plan of the combinations that can be trained, under the seeds that were asked for, long trainings first."""
 
-    env: str
-    algorithm: str
-    judge: str
-    steps: int
-    reason: str = ""
+    runs: Sequence[Settings] = field(default=(), kw_only=True)
+    numbers: Sequence[int] = field(default=(), kw_only=True)
+
+    def groups(self) -> list[Settings]:
+        """The combinations."""
+        return list(self.runs)
+
+    def cells(self) -> Iterator[Cell]:
+        """Every training; long ones first, so that no process waits for one at the end."""
+        cells = [Cell(settings, seed) for seed in self.numbers for settings in self.runs]
+        return iter(sorted(cells, key=lambda cell: expected_work(cell.settings), reverse=True))
 
 
 def main(config: TableConfig) -> list[dict[str, Any]]:
     """Trains what is missing and returns the rows, which table.json and table.md hold as well."""
-    cells = check_grid(config)
-    runs = [cell for cell in cells if not cell.reason]
-    start_folder(config)
-    judgings = audit_all(config, runs)
-    logs = {cell: open_cell(config, cell, judgings[cell.env, cell.judge]) for cell in runs}
-    jobs = [(cell, seed) for cell in runs for seed in config.seeds if logs[cell].seed_result(seed) is None]
-    jobs.sort(key=expected_work, reverse=True)  # long ones first, so that no core waits for one at the end
-    with progress("trainings", len(runs) * len(config.seeds)) as bar:
-        bar.advance(len(runs) * len(config.seeds) - len(jobs))
-        work = partial(train_cell, config, {key: judging.audit for key, judging in judgings.items()})
-        for (cell, seed), result in in_processes(work, jobs, config.workers, bar.advance):
-            logs[cell].finish_seed(seed, result)
-    for cell in runs:
-        finish_cell(config, cell, logs[cell], judgings[cell.env, cell.judge])
-    rows = [row(config, cell) for cell in cells]
+    grid = combinations(config)
+    runs = [settings for settings, reason in grid if not reason]
+    guidances = check_runs(config, runs)
+    plan = Grid(
+        "table", APP.name, "What does each earn?", {}, shared(config), (), 0, Show("steps", "judge", ("return",))
+    )
+    folder = StudyFolder.create(config.out, plan)  # what cells have in common; a wider grid is the same study
+    for (env, _), guidance in guidances.items():
+        if guidance.judge is not None:
+            audited = guidance.audited()
+            print(f"{env}: {audited.headline}", flush=True)
+            audited.ask_ahead()
+    run_study(folder, replace(plan, runs=runs, numbers=config.seeds), TARGET, config.workers)
+    rows = [row(folder, settings, config.seeds, reason) for settings, reason in grid]
     publish(config, rows)
     return rows
 
 
-def check_grid(config: TableConfig) -> list[Cell]:
-    """All cells; UserError for what is unknown or missing, before anything is trained."""
+def combinations(config: TableConfig) -> list[tuple[Settings, str]]:
+    """Every combination's settings, and why it cannot be trained ("" where it can); UserError for unknown names."""
     for algorithm in config.algorithms:
         if algorithm not in ALGORITHMS:
             raise UserError(f"--algorithms {algorithm}: no such algorithm; choose of {', '.join(ALGORITHMS)}")
-    judges = split_judges(config.judges)
-    tasks = [world(name) for name in config.envs]
-    cells = []
-    for task, algorithm, judge, steps in product(tasks, config.algorithms, judges, config.steps):
-        reason = impossible(task.name, task.discrete, algorithm)
-        cell = Cell(task.name, algorithm, judge, steps, reason)
-        cells.append(cell)
-        if not reason:
-            check(train_config(config, cell))
-    if len(set(cells)) < len(cells):
-        raise UserError("--envs, --algorithms, --judges, --steps: something is named twice")
+    judges, tasks = split_names(config.judges, "judges"), [world(name) for name in config.envs]
+    for values in (config.envs, config.algorithms, config.steps):
+        if len(set(values)) < len(values):
+            raise UserError("--envs, --algorithms, --steps: something is named twice")
     if config.workers < 1:
         raise UserError(f"--workers {config.workers}: give a number of at least 1")
-    for task in tasks:
-        load_template(task, config)
-        for judge in judges:
-            make_judge(split_calibration(judge)[0], make_context(task))
-    return cells
+    return [
+        (
+            {**shared(config), "env": task.name, "algorithm": algorithm, "judge": judge, "steps": steps},
+            impossible(task.name, task.discrete, algorithm),
+        )
+        for task, algorithm, judge, steps in product(tasks, config.algorithms, judges, config.steps)
+    ]
 
 
-def split_judges(names: str) -> list[str]:
-    """The judges in a list divided by commas, or by semicolons where a judge's own name has a comma."""
-    judges = [name.strip() for name in names.split(";" if ";" in names else ",") if name.strip()]
-    if not judges:
-        raise UserError("--judges: name at least one, like none,oracle")
-    return judges
+def shared(config: TableConfig) -> dict[str, Scalar]:
+    """The settings that all cells have in common."""
+    found: dict[str, Any] = {name: getattr(config, name) for name in APP.about if name not in VARIED}
+    return {name: str(value) if name in ("prompts", "documents") and value else value for name, value in found.items()}
 
 
-def train_config(config: TableConfig, cell: Cell) -> TrainConfig:
-    """The cell as `lmgt control train` would be told."""
-    shared = {name: getattr(config, name) for name in SHARED}
-    if cell.algorithm not in OFF_POLICY:
-        shared["learning_starts"] = None
-    return TrainConfig(
-        **shared,
-        env=cell.env,
-        algorithm=cell.algorithm,
-        judge=cell.judge,
-        steps=cell.steps,
-        seeds=config.seeds,
-        out=cell_folder(config, cell),
-        resume=True,
-        evaluate_every=cell.steps,  # at the end only
-        cache=config.out / CACHE,
-    )
+def check_runs(config: TableConfig, runs: Sequence[Settings]) -> dict[tuple[Scalar, Scalar], Guidance]:
+    """Every task's judges, not audited; UserError for what cannot be trained, before anything is written."""
+    guidances: dict[tuple[Scalar, Scalar], Guidance] = {}
+    for settings in runs:
+        training = replace(TrainConfig(), **config_fields(dict(settings)), seeds=config.seeds, cache=config.out / CACHE)
+        check_training(training, TRAINING.least_steps)
+        TRAINING.check(training)
+        key = (settings["env"], settings["judge"])
+        if key not in guidances:
+            guidances[key] = TRAINING.guidance(training)
+    return guidances
 
 
-def cell_folder(config: TableConfig, cell: Cell) -> Path:
-    """Where the cell's run is: runs/<env>/<algorithm>/<judge>/<steps>."""
-    name = re.sub(r"[^\w.-]+", "-", cell.judge)
-    if name != cell.judge:
-        name += f"-{hashlib.sha256(cell.judge.encode()).hexdigest()[:6]}"
-    return config.out / "runs" / cell.env / cell.algorithm / name / str(cell.steps)
+def expected_work(settings: Settings) -> float:
+    """How long a training takes, in units of its own."""
+    s: Any = settings
+    return float(s["steps"] * SLOW.get(s["algorithm"], 1.0))
 
 
-def start_folder(config: TableConfig) -> None:
-    """Claims the output folder, or finds the same grid there; UserError when it holds anything else."""
-    settings = plain({name: value for name, value in asdict(config).items() if name in (*SHARED, "seeds")})
-    path = config.out / GRID
-    if path.exists():
-        before = read_json(path)
-        for name, value in settings.items():
-            if before.get(name) != value:
-                flag = name.replace("_", "-")
-                raise UserError(
-                    f"{config.out}: holds a grid with --{flag} {before.get(name)}, not {value}; "
-                    "give the old value or name another folder with --out"
-                )
-        return
-    if config.out.exists() and (not config.out.is_dir() or any(config.out.iterdir())):
-        raise UserError(f"{config.out}: holds something but no grid (no {GRID}); name a new folder with --out")
-    config.out.mkdir(parents=True, exist_ok=True)
-    write_json_atomic(path, settings)
-
-
-def audit_all(config: TableConfig, runs: Sequence[Cell]) -> dict[tuple[str, str], Judging]:
-    """Every judge audited on every task where it will train something."""
-    judgings: dict[tuple[str, str], Judging] = {}
-    for cell in runs:
-        key = (cell.env, cell.judge)
-        if key in judgings:
-            continue
-        judgings[key] = prepare(world(cell.env), config, cell.judge, config.out / CACHE)
-        if cell.judge != NONE:
-            print(f"{cell.env}: {headline(cell.judge, judgings[key])}", flush=True)
-            ask_ahead(judgings[key])
-    return judgings
-
-
-def open_cell(config: TableConfig, cell: Cell, judging: Judging) -> RunLog:
-    """The cell's run directory, made if it is not there."""
-    settings = resolved(train_config(config, cell), judging.template.name, judging.template.hash)
-    return RunLog.create(cell_folder(config, cell), settings, resume=True)
-
-
-def expected_work(job: tuple[Cell, int]) -> float:
-    """How long a training takes, in units of its own: actor-critics that learn at every step take longest."""
-    cell, _ = job
-    return cell.steps * {"sac": 20.0, "td3": 3.0}.get(cell.algorithm, 1.0)
-
-
-def train_cell(
-    config: TableConfig, audits: Mapping[tuple[str, str], dict[str, Any]], job: tuple[Cell, int], tick: Tick
-) -> dict[str, Any]:
-    """Trains one seed of a cell; agents are not kept."""
-    cell, seed = job
-    result = train_seed(train_config(config, cell), audits[cell.env, cell.judge], seed, lambda steps: None, keep=False)
-    tick(1)
-    return result
-
-
-def finish_cell(config: TableConfig, cell: Cell, log: RunLog, judging: Judging) -> None:
-    """Writes the cell's summary."""
-    results = [r for seed in config.seeds if (r := log.seed_result(seed)) is not None]
-    log.write_summary(summarise_run(train_config(config, cell), judging, results))
-
-
-def row(config: TableConfig, cell: Cell) -> dict[str, Any]:
+def row(folder: StudyFolder, settings: Settings, seeds: Sequence[int], reason: str) -> dict[str, Any]:
     """A cell's line: the mean over seeds of the last evaluation's return, with a bootstrap interval of the mean."""
-    place = {"env": cell.env, "algorithm": cell.algorithm, "judge": cell.judge, "steps": cell.steps}
-    if cell.reason:
-        return {**place, "return": None, "ci95": None, "iqm": None, "n": 0, "seconds": None, "note": cell.reason}
-    results = [RunLog.open(cell_folder(config, cell)).seed_result(seed) for seed in config.seeds]
-    done = [r for r in results if r is not None]
-    returns = [r["metrics"]["return"] for r in done]
+    place = {name: settings[name] for name in VARIED}
+    if reason:
+        return {**place, "return": None, "ci95": None, "iqm": None, "n": 0, "seconds": None, "note": reason}
+    results = [result for seed in seeds if (result := folder.result(Cell(settings, seed))) is not None]
+    returns = [result["return"] for result in results]
     return {
         **place,
         "return": mean(returns),
         "ci95": bootstrap_ci(returns, "mean"),
         "iqm": iqm(returns),
         "n": len(returns),
-        "seconds": mean([r["seconds"] for r in done]),
+        "seconds": mean([result["train_seconds"] for result in results]),
         "note": "",
         "values": returns,
-        "metrics": {name: mean([r["metrics"][name] for r in done]) for name in done[0]["metrics"]},
+        "metrics": {name: mean([result[name] for result in results]) for name in APP.metrics},
     }
 
 
@@ -238,21 +166,14 @@ def comparisons(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def publish(config: TableConfig, rows: Sequence[dict[str, Any]]) -> None:
-    """Prints the tables; writes table.json, table.md and report.html."""
-    from lmgt_core.report.command import build_report
-
-    compared = comparisons(rows)
-    grid = wide(rows)
+    """Prints the tables; writes table.json and table.md."""
+    compared, grid = comparisons(rows), wide(rows)
     print_table(grid, title=f"return after training, without shift: mean [95 %], {len(config.seeds)} seeds")
     if compared:
         print_table(compared, title="the smallest budget that reached the level of no judge at the largest")
     for path in filter(None, (config.out / "table.json", config.json)):
         write_rows(path, rows)
     write_atomic(config.out / "table.md", markdown(grid, compared))
-    trained = [Cell(r["env"], r["algorithm"], r["judge"], r["steps"]) for r in rows if r["n"]]
-    folders = [cell_folder(config, cell) for cell in trained]
-    if folders:
-        build_report(folders, config.out / "report.html")
 
 
 def wide(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -8,18 +8,14 @@ import numpy as np
 
 from apps.control.advised_dqn import AdvisedDqn, DqnConfig
 from apps.control.cartpole_variants import cartpole
-from apps.control.domain import prompt_folder
 from apps.control.evaluate import evaluate
-from apps.control.probes import probe_set
-from apps.control.study.judges import Remembered, make_cell_judge, make_template
+from apps.control.study.judges import Remembered, make_guidance
 from apps.control.worlds import World
-from lmgt_core.audit.gate import SelectiveGate, audit_judge
-from lmgt_core.guidance.shifter import RewardShifter
-from lmgt_core.judging.judge import Judge
-from lmgt_core.judging.prompt import RememberedTemplate
-from lmgt_core.rules.cards import Seam
-from lmgt_core.rules.potential import Potential, PotentialShift
-from lmgt_core.rules.shift import ShiftRule, make_rule
+from lmgt_core.audit.gate import audit_judge
+from lmgt_core.guidance.guidance import Guidance
+from lmgt_core.guidance.potential_shift import PotentialShift
+from lmgt_core.guidance.shift_source import RewardShifter
+from lmgt_core.rules.potential import Potential
 from lmgt_core.study.app import Result, Settings, horizon_of
 
 POINTS = 10  # evaluations of a training
@@ -40,7 +36,7 @@ class Clock:
         return time.perf_counter() - self._begun - self._out
 
     def leave_out(self, seconds: float) -> None:
-        """Takes these away."""
+        """Leaves these seconds out of the count."""
         self._out += seconds
 
 
@@ -50,21 +46,21 @@ def train(settings: Settings, seed: int) -> Result:
 
     torch.set_num_threads(1)
     s: Any = settings
-    task, template = cartpole(s["env"]), make_template(settings)
-    memory = make_cell_judge(settings, template, seed)
-    judge, gate = gated(settings, task, template, memory, seed)
+    task = cartpole(s["env"])
+    guidance, gate = audited(make_guidance(settings, seed), seed)
+    memory: Any = guidance.judge  # a Remembered, or None
     clock = Clock()
-    shifter = None if judge is None else RewardShifter(task.describer, template, judge, cell_rule(settings))  # type: ignore[arg-type]
-    agent = _agent(settings, task, shifter, seed)
-    curve, times = _learn(settings, task, agent, shifter, memory, clock, seed)
-    with _quiet(memory):
+    source: Any = guidance.shifts(seed, s["steps"], horizon_of(settings))
+    agent = _agent(settings, task, source, seed)
+    curve, times = _learn(settings, task, agent, source, memory, clock, seed)
+    with _uncounted(memory):
         final = evaluate(task, agent.policy(s["steps"]), 2 * EPISODES)["return"]
         target = cartpole(s["target"]) if s["target"] else None
-        abroad = evaluate(target, agent.policy(s["steps"]), 2 * EPISODES)["return"] if target else None
+        in_target = evaluate(target, agent.policy(s["steps"]), 2 * EPISODES)["return"] if target else None
     return {
         **curve_metrics(curve, times, GOALS[task.folder], s["steps"], clock.seconds()),
         "return": final,
-        "target_return": abroad,
+        "target_return": in_target,
         "questions": float(memory.questions) if memory else 0.0,
         "tokens": float(memory.tokens) if memory else 0.0,
         "judge_seconds": memory.seconds if memory else 0.0,
@@ -73,42 +69,37 @@ def train(settings: Settings, seed: int) -> Result:
     }
 
 
-def cell_rule(settings: Settings) -> ShiftRule:
-    """The cell's shift rule; UserError for an unknown one."""
-    s: Any = settings
-    return make_rule(s["rule"], s["scale"], s["steps"], horizon=horizon_of(settings), seams=tuple(Seam))
+def audited(guidance: Guidance, seed: int) -> tuple[Guidance, dict[str, float | None]]:
+    """The guidance with its judge's audit where a gate is in force, and what the held-out questions showed.
 
-
-def gated(
-    settings: Settings, task: World, template: RememberedTemplate, memory: Remembered | None, seed: int
-) -> tuple[Judge | None, dict[str, float | None]]:
-    """The judge behind the gate where the settings ask for one, and what the gate's held-out questions showed."""
-    s: Any = settings
-    if memory is None or s["min_precision"] is None:
-        spoken = None if memory is None else 1.0
-        return memory, {"coverage": spoken, "precision": None}
-    probes = probe_set(task, template.render, prompt_folder(task, None))
-    with _quiet(memory):
-        audit = audit_judge(memory, probes, s["min_precision"], np.random.default_rng([seed, 12]))
+    Other than in a training command the questions are split by the seed, so that studies measure the luck of the gate.
+    """
+    memory: Any = guidance.judge
+    if not guidance.gated:
+        return guidance, {"coverage": None if memory is None else 1.0, "precision": None}
+    rng = np.random.default_rng([seed, 12])
+    probes = guidance.domain.probes(guidance.template.render, rng)
+    with _uncounted(memory):
+        audit = audit_judge(memory, probes, guidance.config.min_precision, rng)
     held = audit.held_out
-    return SelectiveGate(memory, audit.thresholds), {"coverage": held.coverage, "precision": held.precision}
+    return guidance.audited(audit.as_dict()), {"coverage": held.coverage, "precision": held.precision}
 
 
-def _agent(settings: Settings, task: World, shifter: RewardShifter | None, seed: int) -> AdvisedDqn:
+def _agent(settings: Settings, task: World, source: RewardShifter | None, seed: int) -> AdvisedDqn:
     s: Any = settings
     config = DqnConfig(discount=DISCOUNT, epsilon_final=s["epsilon_final"], epsilon_share=s["epsilon_share"])
     env = task.make()
     features = int(np.prod(env.observation_space.shape or (1,)))
     env.close()
-    wrapped = shifter is not None and isinstance(shifter.rule, Potential)
-    return AdvisedDqn(features, len(task.actions), None if wrapped else shifter, config, seed)
+    wrapped = source is not None and isinstance(source.rule, Potential)
+    return AdvisedDqn(features, len(task.actions), None if wrapped else source, config, seed)
 
 
 def _learn(
     settings: Settings,
     task: World,
     agent: AdvisedDqn,
-    shifter: RewardShifter | None,
+    source: RewardShifter | None,
     memory: Remembered | None,
     clock: Clock,
     seed: int,
@@ -124,19 +115,19 @@ def _learn(
             return
         times.append(clock.seconds())
         begun = time.perf_counter()
-        with _quiet(memory):
+        with _uncounted(memory):
             curve.append((done, evaluate(task, agent.policy(done), EPISODES)["return"]))
         clock.leave_out(time.perf_counter() - begun)
 
     env = task.make()
-    if shifter is not None and isinstance(shifter.rule, Potential):
-        env = PotentialShift(env, shifter, DISCOUNT)
+    if source is not None and isinstance(source.rule, Potential):
+        env = PotentialShift(env, source, DISCOUNT)
     agent.train(env, s["steps"], seed, look)
     env.close()
     return curve, times
 
 
-def _quiet(memory: Remembered | None) -> Any:
+def _uncounted(memory: Remembered | None) -> Any:
     from contextlib import nullcontext
 
     return nullcontext() if memory is None else memory.uncounted()

@@ -1,8 +1,9 @@
 """The relevance network under the shift rules that work inside the agent: lookahead, pies, adops.
 
-It is the agent of agent.py but for what it acts on, `rule.preference`, and for what it learns: see
+It is the agent of drrn.py but for what it acts on, `rule.preference`, and for what it learns: see
 lmgt_core/rules/agent_rule.py. An advice that is learnt has a relevance network of its own, the critic. It begins at 0
-everywhere, and has no dropout: it takes none of Q's random numbers, so a judge that says nothing changes not one bit.
+everywhere, and has no dropout, which would draw from Q's random numbers: under a judge that is always neutral, training
+equals one without a judge bit for bit.
 """
 
 from dataclasses import replace
@@ -15,6 +16,7 @@ from torch import nn
 from apps.housekeep.agent.drrn import DrrnAgent, DrrnConfig, first_best
 from apps.housekeep.agent.features import Observation, Vocabulary
 from apps.housekeep.agent.replay import Batch
+from lmgt_core.guidance.reward import shifted_reward
 from lmgt_core.rules.agent_rule import AgentRule, advice_shift
 
 Embeddings = tuple[NDArray, NDArray]
@@ -36,10 +38,10 @@ class AdvisedAgent(DrrnAgent):
                 nn.init.zeros_(parameter)
         super().__init__(config, vocabulary, embeddings, seed)
 
-    def speak(self, vocabulary: Vocabulary, embeddings: Embeddings) -> None:
-        super().speak(vocabulary, embeddings)
+    def set_vocabulary(self, vocabulary: Vocabulary, embeddings: Embeddings) -> None:
+        super().set_vocabulary(vocabulary, embeddings)
         if self.critic is not None:
-            self.critic.speak(vocabulary, embeddings)
+            self.critic.set_vocabulary(vocabulary, embeddings)
 
     def preference(self, observation: Observation, advice: Rows | None, step: int) -> Rows:
         """[candidate] what it acts on at this step of training; a rule that does not learn its advice is given it."""
@@ -55,16 +57,16 @@ class AdvisedAgent(DrrnAgent):
         Beside a critic, Q learns from r_t as if there were no judge. Else a' is the preferred candidate, and
         discount_t Phi(s', a') - Phi(s, a) is added to r_t: over several decisions, that sum telescopes.
         """
-        q, q_target = self.ahead(batch)
+        q, q_target = self.next_values(batch)
         if self.critic is None:
             assert batch.advice_tm1 is not None and batch.advice_t is not None
-            best = self._preferred(q, batch.advice_t, batch.following.offsets, step)
+            best = self._preferred(q, batch.advice_t, batch.next_candidates.offsets, step)
             shift_t = advice_shift(batch.advice_tm1, batch.advice_t[best], batch.discount_t)
-            return self.fit(batch.chosen, batch.r_t + shift_t + batch.discount_t * q_target[best])
-        advice, advice_target = self.critic.ahead(batch)
-        preferred = self._preferred(q, advice, batch.following.offsets, step)
+            return self.fit(batch.chosen, shifted_reward(batch.r_t, shift_t, 1.0) + batch.discount_t * q_target[best])
+        advice, advice_target = self.critic.next_values(batch)
+        preferred = self._preferred(q, advice, batch.next_candidates.offsets, step)
         self.critic.fit(batch.chosen, batch.shift_t + batch.discount_t * advice_target[preferred])
-        best = first_best(q, batch.following.offsets)
+        best = first_best(q, batch.next_candidates.offsets)
         return self.fit(batch.chosen, batch.r_t + batch.discount_t * q_target[best])
 
     def _preferred(self, q: Rows, advice: Rows, offsets: NDArray[np.int64], step: int) -> NDArray[np.int64]:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from apps.housekeep.agent.features import MAX_PAIRS, PAIR_SCALARS, SCALARS, Observation, Vocabulary
 from apps.housekeep.agent.replay import Batch, Ragged
 from apps.housekeep.skills import Kind
+from lmgt_core.guidance.reward import shifted_reward
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,10 @@ class DrrnAgent:
         self.optimizer = torch.optim.AdamW(
             self.online.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
-        self.speak(vocabulary, embeddings)
+        self.set_vocabulary(vocabulary, embeddings)
 
-    def speak(self, vocabulary: Vocabulary, embeddings: tuple[NDArray, NDArray]) -> None:
-        """Takes over another vocabulary: other scenes and objects, the same network."""
+    def set_vocabulary(self, vocabulary: Vocabulary, embeddings: tuple[NDArray, NDArray]) -> None:
+        """Changes the words that pairs are made of, for other scenes and objects; the network stays the same."""
         self.vocabulary = vocabulary
         self._objects, self._places = (torch.from_numpy(np.ascontiguousarray(e, np.float32)) for e in embeddings)
 
@@ -143,21 +144,22 @@ class DrrnAgent:
 
     def learn(self, batch: Batch, shift_weight: float, step: int = 0) -> float:
         """One gradient step towards double Q-learning targets of r_t + shift_weight * shift_t; returns the loss."""
-        online, target = self.ahead(batch)
-        rewards = batch.r_t + np.float32(shift_weight) * batch.shift_t
-        best = first_best(online, batch.following.offsets)
+        online, target = self.next_values(batch)
+        rewards = shifted_reward(batch.r_t, batch.shift_t, shift_weight)
+        best = first_best(online, batch.next_candidates.offsets)
         return self.fit(batch.chosen, rewards + batch.discount_t * target[best])
 
     @torch.no_grad()
-    def ahead(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """[row of following] values of the online and of the target network."""
+    def next_values(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """[row of next_candidates] values of the online and of the target network."""
         self.online.eval()
-        return self.values(self.online, batch.following).numpy(), self.values(self.target, batch.following).numpy()
+        rows = batch.next_candidates
+        return self.values(self.online, rows).numpy(), self.values(self.target, rows).numpy()
 
-    def fit(self, chosen: Ragged, goals: NDArray[np.float32]) -> float:
-        """One gradient step of the values of `chosen` towards `goals` [row]; the target follows; returns the loss."""
+    def fit(self, chosen: Ragged, targets: NDArray[np.float32]) -> float:
+        """The loss of one gradient step of the values of `chosen` towards `targets` [row]; moves the target network."""
         self.online.train()
-        loss = nn.functional.smooth_l1_loss(self.values(self.online, chosen), torch.from_numpy(goals))
+        loss = nn.functional.smooth_l1_loss(self.values(self.online, chosen), torch.from_numpy(targets))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.online.parameters(), 10.0)

@@ -1,4 +1,4 @@
-"""Policies of the skills control: doing nothing, acting at random, a trained network."""
+"""Policies of the skills: doing nothing, acting at random, a trained network."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -43,7 +43,7 @@ Advice = Callable[[Task, list[Skill]], "NDArray[np.float32] | None"]  # [candida
 
 
 def no_advice(task: Task, skills: list[Skill]) -> None:
-    """Nobody is asked."""
+    """None: the agent's rule needs no advice."""
     return None
 
 

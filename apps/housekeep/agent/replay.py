@@ -42,9 +42,9 @@ class Batch:
     r_t: NDArray[np.float32]  # [batch] the environment's reward
     shift_t: NDArray[np.float32]  # [batch] the judge's shift, weighted by the learner when it samples
     discount_t: NDArray[np.float32]  # [batch] gamma ** n, 0 where the episode ended
-    following: Ragged
+    next_candidates: Ragged
     advice_tm1: NDArray[np.float32] | None = None  # [batch] what the judge thinks of the chosen candidates
-    advice_t: NDArray[np.float32] | None = None  # [row of following] and of those that came next
+    advice_t: NDArray[np.float32] | None = None  # [row of next_candidates] and of those
 
 
 class Replay:
@@ -92,7 +92,7 @@ class Replay:
         needed.
         """
         newest = len(self) - (0 if self.last[-1] else 1)
-        chosen, following, advice_tm1, advice_t = [], [], [], []
+        chosen, next_candidates, advice_tm1, advice_t = [], [], [], []
         rewards, shifts, discounts = np.zeros((3, size), np.float32)
         for i, row in enumerate(rng.integers(newest, size=size)):
             observation, choice = self.observations[row], slice(self.choices[row], self.choices[row] + 1)
@@ -100,19 +100,19 @@ class Replay:
                 Observation(observation.scalars[choice], observation.pairs[choice], observation.moved[choice])
             )
             factor = 1.0
-            for ahead in range(row, min(row + steps, newest)):
-                rewards[i] += factor * self.rewards[ahead]
-                shifts[i] += factor * self.shifts[ahead]
+            for later in range(row, min(row + steps, newest)):
+                rewards[i] += factor * self.rewards[later]
+                shifts[i] += factor * self.shifts[later]
                 factor *= gamma
-                if self.last[ahead]:
+                if self.last[later]:
                     factor = 0.0
                     break
             discounts[i] = factor
             advice_tm1.append(self.advice[row][choice])
-            following.append(chosen[-1] if factor == 0.0 else self.observations[ahead + 1])
-            advice_t.append(advice_tm1[-1] if factor == 0.0 else self.advice[ahead + 1])
+            next_candidates.append(chosen[-1] if factor == 0.0 else self.observations[later + 1])
+            advice_t.append(advice_tm1[-1] if factor == 0.0 else self.advice[later + 1])
         advice = (np.concatenate(a) for a in (advice_tm1, advice_t))
-        return Batch(Ragged.of(chosen), rewards, shifts, discounts, Ragged.of(following), *advice)
+        return Batch(Ragged.of(chosen), rewards, shifts, discounts, Ragged.of(next_candidates), *advice)
 
     def state_dict(self) -> dict[str, NDArray[np.generic]]:
         """Everything as arrays, for a checkpoint."""

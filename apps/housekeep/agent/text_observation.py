@@ -1,4 +1,4 @@
-"""What the agent of the primitive control knows, as text, and the text as numbers.
+"""What the agent that acts by primitive actions knows, as text, and the text as numbers.
 
 The text is bounded: a few lines in five sections. It is embedded line by line, because lines repeat (a home has a few
 hundred of them) and whole texts hardly ever do: a line is encoded once for a process, and a step costs look-ups.

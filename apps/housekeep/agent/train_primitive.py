@@ -18,13 +18,11 @@ from apps.housekeep.agent.algorithm_state import algorithm_state, load_algorithm
 from apps.housekeep.agent.features import Vocabulary
 from apps.housekeep.agent.text_observation import Encoder
 from apps.housekeep.config import TrainConfig
-from apps.housekeep.describe_arrays import PrimitiveDescriber
-from apps.housekeep.domain import Judging
 from apps.housekeep.env import HousekeepEnv
 from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.metrics import METRICS, episode_metrics
 from apps.housekeep.task import MAX_STEPS
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import ShiftSource
 from lmgt_core.guidance.wrappers import RewardShift
 from lmgt_core.quick_import import import_stable_baselines3
 from lmgt_core.training.run_log import RunLog
@@ -53,25 +51,6 @@ class PrimitiveSettings:
     rollout: int = 256  # PPO, actions an update
     batch_size: int = 64  # PPO
     epochs: int = 4  # PPO
-
-
-def train_primitive(
-    config: TrainConfig,
-    seed: int,
-    episodes: Sequence[Episode],
-    evaluation: Sequence[Episode],
-    judging: Judging,
-    log: RunLog,
-    tick: Callable[[int], None],
-    settings: PrimitiveSettings | None = None,
-    encoder: Encoder | None = None,
-) -> Numbers:
-    """Trains one seed to the end and returns the last evaluation's means."""
-    trainer = PrimitiveTrainer(config, seed, episodes, evaluation, judging.shifter, settings, encoder)
-    metrics = trainer.train(log, tick)
-    trainer.env.close()
-    trainer.evaluation.close()
-    return metrics
 
 
 class TrainingEpisodes(gym.Wrapper[Any, Any, Any, Any]):
@@ -127,7 +106,7 @@ class TrainingEpisodes(gym.Wrapper[Any, Any, Any, Any]):
 
     def state(self) -> dict[str, Any]:
         """Plain JSON values: where the world is and what comes next."""
-        shifting = self.env.state_dict() if isinstance(self.env, RewardShift) else None
+        shifting = self.env.source.state_dict() if isinstance(self.env, RewardShift) else None
         return {
             "position": self.home.position,
             "actions": self._actions,
@@ -144,8 +123,8 @@ class TrainingEpisodes(gym.Wrapper[Any, Any, Any, Any]):
             observation, *_ = self.step(action)
         self.taken, self.finished = state["taken"], state["finished"]
         self.home.load_order_state(state["order"])
-        if isinstance(self.env, RewardShift):  # playing again asked the judge again: that does not count
-            self.env.load_state_dict(state["shifting"])
+        if isinstance(self.env, RewardShift):  # last: playing the actions again has asked the judge again
+            self.env.source.load_state_dict(source_state(state["shifting"]))
         return observation
 
 
@@ -158,10 +137,11 @@ class PrimitiveTrainer:
         seed: int,
         episodes: Sequence[Episode],
         evaluation: Sequence[Episode],
-        shifter: RewardShifter | None,
+        source: ShiftSource | None,
         settings: PrimitiveSettings | None = None,
         encoder: Encoder | None = None,
     ) -> None:
+        """`source` gives the shifts, None where there is no judge."""
         self.config, self.seed, self.settings = config, seed, settings or PrimitiveSettings()
         vocabulary = Vocabulary.of([*episodes, *evaluation])
         common: dict[str, Any] = {
@@ -172,15 +152,19 @@ class PrimitiveTrainer:
             "world": config,
         }
         env: gym.Env[Any, Any] = HousekeepEnv(list(episodes), reward=config.reward, **common)
-        if shifter is not None:
-            shifter.describer = PrimitiveDescriber(vocabulary)  # the same judge, told from another observation
-            env = RewardShift(env, shifter)
+        if source is not None:
+            env = RewardShift(env, source)
         self.env = TrainingEpisodes(env, config.steps)
         self.evaluation = HousekeepEnv(list(evaluation), **common)  # no shift here
         import_stable_baselines3()
         self.model = _model(config.algorithm, _vector(self.env), self.settings, seed)
         self.last: Numbers = {}
         self.saved = self.evaluated = self.ticked = 0
+
+    def close(self) -> None:
+        """Ends both simulators."""
+        self.env.close()
+        self.evaluation.close()
 
     def train(self, log: RunLog, tick: Callable[[int], None]) -> Numbers:
         """Trains to the end and returns the last evaluation's means."""
@@ -199,7 +183,7 @@ class PrimitiveTrainer:
     def between_rollouts(self, log: RunLog) -> None:
         """Evaluates and saves when it is time; nothing is half done at this moment."""
         now = self.model.num_timesteps
-        if now // self.config.evaluate_every > self.evaluated // self.config.evaluate_every:
+        if now // self.config.curve > self.evaluated // self.config.curve:
             self._evaluate(log)
         if now // self.config.checkpoint_every > self.saved // self.config.checkpoint_every:
             self._save(log)
@@ -251,6 +235,14 @@ class PrimitiveTrainer:
         observation = self.env.restore(own["world"])
         load_algorithm_state(self.model, state["algorithm"])  # last: generators must be as they were, not as used since
         self.model._last_obs = {name: np.asarray(value)[None] for name, value in observation.items()}
+
+
+def source_state(shifting: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A source's state from a checkpoint; before 0.2 the environment's wrapper counted the decisions."""
+    if "shifter" not in shifting:
+        return shifting
+    decisions = int(shifting["decisions"])
+    return {**shifting["shifter"], "decisions": decisions, "step": max(decisions - 1, 0)}
 
 
 def _vector(env: gym.Env[Any, Any]) -> "DummyVecEnv":

@@ -17,13 +17,12 @@ from apps.housekeep.agent.features import Vocabulary, observe
 from apps.housekeep.agent.policies import Advice, AgentPolicy, no_advice, play
 from apps.housekeep.agent.replay import Replay
 from apps.housekeep.config import TrainConfig
-from apps.housekeep.domain import Judging
 from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.metrics import METRICS, episode_metrics
 from apps.housekeep.simulator.factory import make_simulator
-from apps.housekeep.skills import Skill, SkillRunner, candidates, decision_of
+from apps.housekeep.skills import Outcome, Skill, SkillRunner, candidates, decision_of
 from apps.housekeep.task import Task
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter, ShiftSource
 from lmgt_core.judges.minilm import MiniLMEncoder
 from lmgt_core.rules.agent_rule import AgentRule
 from lmgt_core.training.run_log import RunLog
@@ -46,24 +45,33 @@ class SkillsTrainer:
         seed: int,
         episodes: Sequence[Episode],
         evaluation: Sequence[Episode],
-        judging: Judging,
-        encoder: MiniLMEncoder,
+        source: ShiftSource | None,
+        encoder: MiniLMEncoder | None = None,
         hyper: DrrnConfig | None = None,
     ) -> None:
+        """`source` gives the shifts, None where there is no judge."""
         self.config, self.seed, self.episodes, self.evaluation = config, seed, episodes, evaluation
         self.hyper = hyper or DrrnConfig()
-        self.shifter = judging.shifter
+        self.source = source
         self.vocabulary = Vocabulary.of([*episodes, *evaluation])
         torch.manual_seed(seed)  # dropout draws from torch's generator
-        rule = agent_rule(self.shifter)
-        self.agent = make_agent(self.hyper, self.vocabulary, embed(self.vocabulary, encoder), seed, rule)
-        self.asks_of_all = rule is not None and not rule.learns_advice
+        rule = source.rule if source is not None and isinstance(source.rule, AgentRule) else None
+        embeddings = embed(self.vocabulary, encoder or MiniLMEncoder.load())
+        self.agent = make_agent(self.hyper, self.vocabulary, embeddings, seed, rule)
+        self.adviser: RewardShifter | None = None  # of a rule that needs the judgments of all candidates
+        if rule is not None and not rule.learns_advice:
+            assert isinstance(source, RewardShifter)  # such a rule has to wait for the judge
+            self.adviser = source
         self.replay = Replay(self.hyper.replay_capacity)
         self.task = Task(make_simulator(config), config.reward)
         self.runner = SkillRunner(self.task)
         self.order_rng, self.act_rng, self.sample_rng = (np.random.default_rng([seed, i]) for i in range(3))
         self.order: list[int] = []
         self.skills = self.episode = self.primitive_steps = 0
+
+    def close(self) -> None:
+        """Ends the simulator."""
+        self.task.simulator.close()
 
     def train(self, log: RunLog, tick: Callable[[int], None]) -> Numbers:
         """Trains to the end and returns the last evaluation's means."""
@@ -75,7 +83,7 @@ class SkillsTrainer:
             log.record_episode(self.seed, self._play_one())
             tick(self.skills - before)
             done = self.skills >= self.config.steps
-            if done or self._crossed(before, self.config.evaluate_every):
+            if done or self._crossed(before, self.config.curve):
                 last = self._evaluate(log)
             if done or self._crossed(before, self.config.checkpoint_every):
                 log.save_checkpoint(self.seed, self._checkpoint(last))
@@ -112,37 +120,43 @@ class SkillsTrainer:
         }
 
     def _step(self, losses: list[float]) -> float:
-        """One decision; returns its shift."""
-        options = candidates(self.task)
+        """One decision, at step t of the training, counted from 0; returns its shift."""
+        t, options = self.skills, candidates(self.task)
         observation = observe(self.task, options, self.vocabulary)
-        advice = advise(self.shifter, self.task, options) if self.shifter is not None and self.asks_of_all else None
-        choice = self.agent.act(observation, self.agent.epsilon(self.skills), self.act_rng, advice, self.skills)
-        shift = 0.0
+        advice = None if self.adviser is None else advise(self.adviser, self.task, options)
+        choice = self.agent.act(observation, self.agent.epsilon(t), self.act_rng, advice, t)
         if advice is not None:
-            shift = float(advice[choice])
-        elif self.shifter is not None:  # the state is judged before the action
-            shift = float(advise(self.shifter, self.task, [options[choice]])[0])
-        outcome = self.runner.run(options[choice])
+            outcome, shift = self.runner.run(options[choice]), float(advice[choice])
+        else:
+            outcome, shift = self._run(options[choice])
         self.skills += 1
         last = self.task.over or self.skills >= self.config.steps
         self.replay.add(observation, choice, outcome.reward, shift, last, advice)
         if len(self.replay) > self.hyper.warm_up:
-            weight = 1.0 if self.shifter is None else self.shifter.weight(self.skills)
+            weight = 1.0 if self.source is None else self.source.weight
             for _ in range(self.hyper.updates_per_skill):
                 hyper = self.hyper
                 batch = self.replay.sample(hyper.batch_size, hyper.gamma, hyper.multi_step, self.sample_rng)
-                losses.append(self.agent.learn(batch, weight, self.skills))
+                losses.append(self.agent.learn(batch, weight, t))
         return shift
 
-    def _evaluate(self, log: RunLog) -> Numbers:
-        """Means over the evaluation episodes, played greedily on a simulator without shift.
+    def _run(self, skill: Skill) -> tuple[Outcome, float]:
+        """What executing a skill gave, and the shift of having chosen it, judged in the state before."""
+        if self.source is None:
+            return self.runner.run(skill), 0.0
+        tickets = self.source.submit([decision_of(self.task, skill)], [skill])
+        outcome = self.runner.run(skill)
+        return outcome, float(self.source.resolve(tickets)[0])
 
-        Look-ahead advice is part of its policy, so the judge is asked here, too; no statistic counts that.
+    def _evaluate(self, log: RunLog) -> Numbers:
+        """Means over the evaluation episodes, played greedily without any shift.
+
+        Under look-ahead the policy needs the judge's advice, so evaluations ask it, too; statistics do not count that.
         """
         rng = np.random.default_rng([self.seed, 3, self.skills])
         advice: Advice = no_advice
-        if self.shifter is not None and self.asks_of_all:
-            advice = partial(advise, uncounted(self.shifter))
+        if self.adviser is not None:
+            advice = partial(advise, uncounted(self.adviser))
         policy = AgentPolicy(self.agent, self.vocabulary, rng, self.hyper.epsilon_evaluation, self.skills, advice)
         rows = []
         for episode in self.evaluation:
@@ -166,7 +180,7 @@ class SkillsTrainer:
             "order": self.order,
             "last": last,
             "generators": {name: rng.bit_generator.state for name, rng in generators.items()},
-            "shifter": None if self.shifter is None else self.shifter.state_dict(),
+            "shifter": None if self.source is None else self.source.state_dict(),
         }
         buffer = io.BytesIO()
         torch.save(
@@ -193,8 +207,9 @@ class SkillsTrainer:
         self.primitive_steps, self.order = counters["primitive_steps"], counters["order"]
         for name, rng in {"order": self.order_rng, "act": self.act_rng, "sample": self.sample_rng}.items():
             rng.bit_generator.state = counters["generators"][name]
-        if self.shifter is not None:
-            self.shifter.load_state_dict(counters["shifter"])
+        if self.source is not None:  # checkpoints of before 0.2 do not say how many decisions the source had
+            counted = {"decisions": self.skills, "step": max(self.skills - 1, 0)}
+            self.source.load_state_dict(counted | counters["shifter"])
         return counters["last"]
 
 
@@ -207,25 +222,23 @@ def mean_metrics(rows: Sequence[Numbers]) -> Numbers:
     return means
 
 
-def agent_rule(shifter: RewardShifter | None) -> AgentRule | None:
-    """The shifter's rule, if it works inside the agent."""
-    return shifter.rule if shifter is not None and isinstance(shifter.rule, AgentRule) else None
-
-
 def advise(shifter: RewardShifter, task: Task, skills: list[Skill]) -> NDArray[np.float32]:
-    """[skill] the shift of each of these skills; 0 for those that no judge is asked about, such as going somewhere."""
+    """[skill] the shift that each of these skills would have; 0 for those that are not judged, such as going somewhere.
+
+    They are not counted as decisions: at most one of them is taken.
+    """
     return shifter([decision_of(task, skill) for skill in skills], skills).delta
 
 
 def uncounted(shifter: RewardShifter) -> RewardShifter:
     """The same judge and rule with statistics of its own; for rules without a state."""
-    return RewardShifter(shifter.describer, shifter.template, shifter.judge, shifter.rule)
+    return RewardShifter(None, shifter.template, shifter.judge, shifter.rule, describe=shifter.describe)
 
 
 def load_agent(
     content: bytes, vocabulary: Vocabulary, encoder: MiniLMEncoder, rule: AgentRule | None = None
 ) -> tuple[DrrnAgent, int]:
-    """The trained network of a checkpoint, speaking `vocabulary`, and after how many skills it was saved."""
+    """The trained network of a checkpoint with the words of `vocabulary`, and after how many skills it was saved."""
     state = torch.load(io.BytesIO(content), weights_only=True)
     agent = make_agent(DrrnConfig(), vocabulary, embed(vocabulary, encoder), 0, rule)
     agent.load_state_dict(state["agent"])

@@ -21,24 +21,23 @@ from apps.housekeep.watch.frame_captions import OBJECTS, PROMPT, WORLD
 from captioners.captioner import Caption, Captioner, CaptionerError, CaptionFailure, Image
 from captioners.registry import CaptionerContext, make_captioner, parse_captioner
 from lmgt_core.compare.arms import CAPTION, DIRECT, Arm, peak_mb
-from lmgt_core.compare.uncaptioned import UNCAPTIONED, CaptionedOnly
 from lmgt_core.errors import UserError
 from lmgt_core.files import write_atomic
-from lmgt_core.guidance.shifter import ask
 from lmgt_core.judges.distilled_frames import ACTION, FrameJudge, load_frame_judge, save_frame_student
 from lmgt_core.judging.description import Description
-from lmgt_core.judging.judge import Judge, JudgeKind
+from lmgt_core.judging.judge import Judge, JudgeKind, ask
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt, PromptTemplate
 from lmgt_core.judging.registry import make_judge, parse_spec
-from lmgt_core.training.progress import progress
+from lmgt_core.judging.uncaptioned import UNCAPTIONED, CaptionedOnly
+from lmgt_core.terminal.progress import progress
 
 UNSAID = "unsaid"  # the fact that holds why the caption does not say what is asked about
 ALL = 10_000  # things in view
 BATCH = 32  # frames a captioner is given at once
 TRAINED = "trained"
 DISTILLED = "distilled"
-SEEING = (JudgeKind.VISION_LANGUAGE_MODEL, JudgeKind.CONTROL)
+SEEING = (JudgeKind.VISION_LANGUAGE_MODEL, JudgeKind.BASELINE)
 READERS_OF_FACTS = (JudgeKind.ORACLE, JudgeKind.EMBEDDING, JudgeKind.TRAINED)
 
 
@@ -110,7 +109,7 @@ class Arms:
         """The judge called `spec`; UserError for `none`, and for what cannot be had."""
         judge = make_judge(spec, self.context)
         if judge is None:
-            raise UserError(f"{flag} {spec}: there is nobody to ask; name a judge")
+            raise UserError(f"{flag} {spec}: gives no judge; name another")
         return judge
 
     def caption_arm(self, spec: str) -> Arm:

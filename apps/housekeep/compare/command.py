@@ -21,7 +21,7 @@ from lmgt_core.compare.arms import Answers, Arm, Shown, answer
 from lmgt_core.compare.measure import agreement, measure, row
 from lmgt_core.compare.page import write_page
 from lmgt_core.errors import UserError
-from lmgt_core.report.terminal_tables import print_table, write_rows
+from lmgt_core.terminal.tables import print_table, write_rows
 
 FEWEST = 20  # frames
 SIZES = (32, 1024)  # pixels

@@ -16,7 +16,7 @@ from apps.housekeep.simulator.scene_files import SceneFiles
 from apps.housekeep.simulator.wavefront import read_obj
 from lmgt_core.errors import UserError
 from lmgt_core.files import write_atomic
-from lmgt_core.report.terminal_tables import print_table, write_rows
+from lmgt_core.terminal.tables import print_table, write_rows
 
 EPISODES = "data/datasets/cos_eor_v11_pruned"
 SOURCES = {  # beginning of an object's path -> where it comes from; the scripts are the benchmark's own, run in ROOT

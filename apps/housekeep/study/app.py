@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from apps.housekeep.domain import shift_rule
+from apps.housekeep.domain import SEAMS
 from apps.housekeep.episodes.load import BUILTIN_FOLDER, ENDING
 from apps.housekeep.knowledge.judges import knowledge, make_context
 from apps.housekeep.study.training import NOISY, POINTS, cell_config, train
 from lmgt_core.errors import UserError
 from lmgt_core.judging.registry import make_judge
-from lmgt_core.study.app import Field, Result, Settings, check_shares, horizon_of
+from lmgt_core.rules.make import make_rule
+from lmgt_core.study.app import Field, Result, Settings, check_shares
 
 
 class HousekeepApp:
@@ -50,7 +51,7 @@ class HousekeepApp:
             raise UserError(f"reward {s['reward']}: choose one of sparse, dense")
         config = cell_config(settings)
         make_judge(config.judge, make_context(knowledge(None, None)))
-        shift_rule(config, config.control, config.steps, horizon_of(settings))
+        make_rule(config.rule, config.scale, config.steps, horizon=config.horizon, seams=SEAMS[config.action_space])
 
     def run(self, settings: Settings, seed: int) -> Result:
         """Trains once."""

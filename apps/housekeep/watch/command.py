@@ -13,11 +13,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.housekeep.config import BUILTIN, EvaluateConfig, JudgeConfig, WatchConfig
-from apps.housekeep.domain import Judging, audit, build, prepare
+from apps.housekeep.agent.features import Vocabulary
+from apps.housekeep.config import BUILTIN, EvaluateConfig, WatchConfig
+from apps.housekeep.domain import SEAMS, HousekeepDomain, fading_horizon
 from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.episodes.load import load_many
 from apps.housekeep.evaluate import Job, make_policy, run_settings
+from apps.housekeep.knowledge.judges import knowledge
 from apps.housekeep.knowledge.places import object_words, receptacle_words
 from apps.housekeep.knowledge.words import skill_words
 from apps.housekeep.metrics import episode_metrics
@@ -25,12 +27,15 @@ from apps.housekeep.simulator.factory import check_scenes, check_simulator, make
 from apps.housekeep.simulator.protocol import Action, Frame
 from apps.housekeep.skills import Kind, Skill, SkillRunner, candidates, decision_of
 from apps.housekeep.task import Task
-from apps.housekeep.train import CACHE
 from apps.housekeep.watch.frame_captions import FrameCaptioner, make_frame_captioner
 from apps.housekeep.watch.map import HomeMap
 from apps.housekeep.watch.screen import STRIP, Judged, Picture, Screen, Status
 from lmgt_core.errors import UserError
-from lmgt_core.training.progress import progress
+from lmgt_core.guidance.config import JudgeConfig
+from lmgt_core.guidance.guidance import Guidance
+from lmgt_core.guidance.shift_source import RewardShifter
+from lmgt_core.terminal.progress import progress
+from lmgt_core.training.driver import CACHE
 
 FRAMES_A_SECOND = 10
 EVERY = 3  # primitive steps a picture: an episode of 1000 steps lasts 45 seconds
@@ -57,14 +62,16 @@ def main(config: WatchConfig) -> dict[str, Any]:
     policy = make_policy(Job(config.policy, config.seed, EvaluateConfig((config.policy,), seed=config.seed)), [episode])
     name = config.judge or settings.get("judge", NO_JUDGE)
     with tempfile.TemporaryDirectory() as scratch:
-        judging = prepare_judge(config, settings, name, episode, Path(scratch))
+        guidance = audited_guidance(config, settings, name, episode, Path(scratch))
+        shifter = shifter_of(guidance, config.seed, settings)
         task = Task(make_simulator(config, (config.size, config.size)), settings.get("reward", "sparse"))
         task.reset(episode)
-        screen = Screen(ENLARGED * config.size, title(config, settings, episode), label(judging, name))
+        screen = Screen(ENLARGED * config.size, title(config, settings, episode), label(guidance, name))
         with atomic_video(config.out) as writer, progress("steps", task.max_steps) as bar:
-            recorder = Recorder(task, screen, judging, writer, bar.advance, captioner)
+            recorder = Recorder(task, screen, shifter, writer, bar.advance, captioner)
             recorder.play(policy)
-        judging.close()
+        if shifter is not None:
+            shifter.close()
         task.simulator.close()
     metrics = episode_metrics(task)
     success = metrics["object_success"]
@@ -98,22 +105,42 @@ def choose(config: WatchConfig, settings: dict[str, Any]) -> Episode:
     return episodes[config.episode]
 
 
-def prepare_judge(config: WatchConfig, settings: dict[str, Any], name: str, episode: Episode, scratch: Path) -> Judging:
-    """The judge called `name`, gated as in the run; a judge that is not the run's is audited now."""
+def audited_guidance(
+    config: WatchConfig, settings: dict[str, Any], name: str, episode: Episode, scratch: Path
+) -> Guidance:
+    """The judge called `name` as in the run, with the run's audit; a judge that is not the run's is audited now."""
     if settings and config.seed not in settings["seeds"]:
         raise UserError(f"--seed {config.seed}: {config.policy} has the seeds {', '.join(map(str, settings['seeds']))}")
-    wanted = {f.name: settings[f.name] for f in fields(JudgeConfig) if f.name in settings} | {"judge": name}
-    for path in ("votes", "splits", "prompts"):
-        if wanted.get(path) is not None:
-            wanted[path] = Path(wanted[path])
-    judge = JudgeConfig(**wanted)
-    steps = settings.get("steps", 1)
-    parts = build(judge, [episode], steps)
     own = bool(settings) and name == settings["judge"]
-    summary = Path(config.policy) / "summary.json"
     cache = (Path(config.policy) if own else scratch) / CACHE
-    known = json.loads(summary.read_text())["audit"] if own and summary.is_file() else audit(judge, parts, cache)
-    return prepare(judge, parts, steps, known, cache, config.seed)
+    guidance = Guidance.of(domain_of(settings, episode), judge_config(settings, name), cache, seams=SEAMS["skills"])
+    summary = Path(config.policy) / "summary.json"
+    return guidance.audited(json.loads(summary.read_text())["audit"] if own and summary.is_file() else None)
+
+
+def judge_config(settings: dict[str, Any], name: str) -> JudgeConfig:
+    """How the run trusted its judge, with the judge called `name` asked in step."""
+    kept = {f.name: settings[f.name] for f in fields(JudgeConfig) if f.name in settings}
+    return JudgeConfig(**{**kept, "judge": name, "prompts": None, "documents": None, "judge_ahead": False})
+
+
+def domain_of(settings: dict[str, Any], episode: Episode) -> HousekeepDomain:
+    """The home of `episode`, with the labels and prompts of the run."""
+    paths = {n: settings.get(n) and Path(settings[n]) for n in ("votes", "splits", "prompts", "documents")}
+    labels = knowledge(paths["votes"], paths["splits"])
+    vocabulary = Vocabulary.of([episode])
+    return HousekeepDomain(
+        labels, [episode], vocabulary, prompts=paths["prompts"], documents=paths["documents"], env=episode.scene
+    )
+
+
+def shifter_of(guidance: Guidance, seed: int, settings: dict[str, Any]) -> RewardShifter | None:
+    """The shifts as a training of the run's length would begin with them; None without a judge."""
+    steps = settings.get("steps", 1)
+    horizon = fading_horizon(guidance.config.rule, steps, settings.get("horizon"))
+    source = guidance.shifts(seed, steps, horizon)
+    assert source is None or isinstance(source, RewardShifter)  # in step
+    return source
 
 
 def title(config: WatchConfig, settings: dict[str, Any], episode: Episode) -> str:
@@ -122,9 +149,9 @@ def title(config: WatchConfig, settings: dict[str, Any], episode: Episode) -> st
     return f"{policy}  ·  {episode.scene}, episode {episode.episode_id}"
 
 
-def label(judging: Judging, name: str) -> str:
+def label(guidance: Guidance, name: str) -> str:
     """The judge's name and kind."""
-    return name if judging.judge is None else f"{name} [{judging.judge.kind}]"
+    return name if guidance.judge is None else f"{name} [{guidance.kind}]"
 
 
 class Recorder:
@@ -134,7 +161,7 @@ class Recorder:
         self,
         task: Task,
         screen: Screen,
-        judging: Judging,
+        shifter: RewardShifter | None,
         writer: Writer,
         tick: Any,
         captioner: FrameCaptioner | None = None,
@@ -143,7 +170,7 @@ class Recorder:
         self.home = HomeMap(task.simulator, screen.side, STRIP)
         self.captioner = captioner or FrameCaptioner()
         self._said: tuple[str, str] | None = None  # what is being done, and the caption when it began
-        self.shifter = judging.shifter
+        self.shifter = shifter
         self.trail: list[tuple[float, float]] = [self._place()]
         self.judged: list[Judged] = []
         self.pictures = 0

@@ -15,4 +15,4 @@ def make_simulator(config: WorldConfig, users: int = 1) -> Simulator:
         from apps.slateq.simulator.recsim_adapter import RecSimSimulator
 
         return RecSimSimulator(config)
-    return VECTORISED[config.environment](config, users)
+    return VECTORISED[config.env](config, users)

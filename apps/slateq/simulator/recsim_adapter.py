@@ -34,11 +34,11 @@ class RecSimSimulator:
         self.config = config
         self.candidates, self.slate_size = config.candidates, config.slate
         # What is known of a world without a user in it is the same in both implementations.
-        self._known = VECTORISED[config.environment](config, 1)
+        self._known = VECTORISED[config.env](config, 1)
         self.topics, self.choice_model = self._known.topics, self._known.choice_model
         self.user_size, self.document_size = self._known.user_size, self._known.document_size
         self.topic_quality, self.choice_scores = self._known.topic_quality, self._known.choice_scores
-        limit = STEPS if config.environment == "interest-exploration" else SESSION_STEPS
+        limit = STEPS if config.env == "interest-exploration" else SESSION_STEPS
         self.session_steps = limit if config.session_steps is None else config.session_steps
         self._env: Any = None
         self._seed = 0
@@ -120,10 +120,10 @@ class RecSimSimulator:
 
     def _observed(self, seen: Mapping[str, Any]) -> Observation:
         documents = list(seen["doc"].values())
-        if self.config.environment == "interest-evolution":
+        if self.config.env == "interest-evolution":
             features = np.array(documents, np.float32)
             topic = features.argmax(axis=1)
-        elif self.config.environment == "interest-exploration":
+        elif self.config.env == "interest-exploration":
             topic = np.array([document["cluster_id"] for document in documents], np.int64)
             quality = np.array([document["quality"] for document in documents], np.float32)
             features = np.concatenate([np.eye(self.topics, dtype=np.float32)[topic], quality[:, None]], axis=1)
@@ -135,6 +135,6 @@ class RecSimSimulator:
 
     def _qualities(self, responses: Sequence[Mapping[str, Any]], shown: Floats) -> Floats:
         """[K] the quality of each document in the slate; in long-term satisfaction what it lacks in clickbait."""
-        if self.config.environment == "long-term-satisfaction":
+        if self.config.env == "long-term-satisfaction":
             return 1 - shown[:, 0]
         return np.array([response["quality"] for response in responses], np.float32)

@@ -34,7 +34,7 @@ def make_recsim(config: WorldConfig, seed: int) -> Any:
         "interest-exploration": _exploration,
         "long-term-satisfaction": _satisfaction,
     }
-    return makers[config.environment](config, seed)
+    return makers[config.env](config, seed)
 
 
 def _choice_model(name: str) -> Any:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lmgt_core.errors import UserError
+from lmgt_core.judges.huggingface.chat import ChatFormat
 from lmgt_core.judges.huggingface.shared_prefix import PrefixScorer, Tokens
 from lmgt_core.judges.label_scoring import Reply
 from lmgt_core.judges.smollm2.llama import Past
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WRITTEN_ROWS = 8  # replies written side by side
-PLAIN = "{system}\n\n{user}\n\nAnswer:"  # for models without a chat template
 
 
 class HfTokens:
@@ -173,6 +174,7 @@ class HfTextModel:
 
     def __init__(self, model: Any, tokenizer: Any, context: int, rows: int) -> None:
         self.model, self.tokenizer, self.context = model, tokenizer, context
+        self.chat = ChatFormat(tokenizer)
         self.tokens = HfTokens(model)
         self.scorer = PrefixScorer(self.tokens, rows)
 
@@ -181,15 +183,15 @@ class HfTextModel:
 
     def question(self, prompt: Prompt) -> list[int]:
         """The tokens up to where the answer begins."""
-        text = chat_text(self.tokenizer, prompt)
-        special = getattr(self.tokenizer, "chat_template", None) is None  # a chat template writes them itself
-        return list(self.tokenizer.encode(text, add_special_tokens=special))
+        return self.chat.tokens(prompt)
 
     def score(self, prompts: Sequence[Prompt], labels: Sequence[str]) -> NDArray[np.float64]:
         import torch
 
+        replaced, tokens = self.chat.labels(labels)
+        questions = [self.question(p) for p in prompts]
         with torch.inference_mode():
-            return self.scorer.score([self.question(p) for p in prompts], label_tokens(self.tokenizer, labels))
+            return self.scorer.score([q[: len(q) - replaced] for q in questions], tokens)
 
     def generate(self, prompts: Sequence[Prompt], max_tokens: int) -> list[Reply]:
         questions = [self.question(p) for p in prompts]
@@ -213,16 +215,30 @@ class HfVisionModel:
         self.model, self.processor, self.context, self.rows = model, processor, context, rows
         self.tokenizer = processor.tokenizer
         self.tokenizer.padding_side = "left"
+        self.chat = ChatFormat(processor)
         self._takes = inspect.signature(model.forward).parameters
+        self._look_once()
+
+    def _look_once(self) -> None:
+        """UserError when the processor finds no place in a question for its image."""
+        gray = (np.full((224, 224, 3), 128, np.uint8),)
+        try:
+            seen, blind = (self.inputs([Prompt("s", "u", images)]) for images in (gray, ()))
+        except Exception as error:  # processors raise what they like
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"the model's processor cannot read a question with an image ({reason})") from None
+        if set(seen) == set(blind):
+            raise UserError("the model's processor leaves the image out of the question; name another model")
 
     def length(self, prompt: Prompt) -> int:
         return int(self.inputs([prompt])["input_ids"].shape[1])
 
     def inputs(self, prompts: Sequence[Prompt]) -> dict[str, Any]:
         """What the model reads: left-padded tokens and pixels, on its device; all prompts have as many images."""
-        texts = [chat_text(self.processor, p, images=len(p.images)) for p in prompts]
+        texts = [self.chat.text(p) for p in prompts]
         images = [list(p.images) for p in prompts] if prompts[0].images else None
-        batch = self.processor(text=texts, images=images, return_tensors="pt", padding=True)
+        special = not self.chat.template  # a chat format writes them itself
+        batch = self.processor(text=texts, images=images, return_tensors="pt", padding=True, add_special_tokens=special)
         floats = self.model.dtype
         return {
             name: value.to(self.model.device, floats if value.is_floating_point() else value.dtype)
@@ -233,10 +249,10 @@ class HfVisionModel:
         import torch
 
         scores = np.zeros((len(prompts), len(labels)))
-        tokens = label_tokens(self.tokenizer, labels)
+        replaced, tokens = self.chat.labels(labels)
         with torch.inference_mode():
             for rows in self._batches(prompts):
-                inputs = self.inputs([prompts[i] for i in rows])
+                inputs = _without_end(self.inputs([prompts[i] for i in rows]), replaced)
                 scores[rows] = score_after(self.model, inputs, tokens, self._takes)
         return scores
 
@@ -272,32 +288,12 @@ def write(model: Any, tokenizer: Any, inputs: Mapping[str, "Tensor"], max_tokens
     return replies
 
 
-def label_tokens(tokenizer: Any, labels: Sequence[str]) -> list[list[int]]:
-    """The tokens of each label; with a space before it where no chat template ends the question with a line."""
-    lead = "" if getattr(tokenizer, "chat_template", None) else " "
-    return [list(tokenizer.encode(lead + label, add_special_tokens=False)) for label in labels]
+def _without_end(inputs: Mapping[str, "Tensor"], tokens: int) -> Mapping[str, "Tensor"]:
+    """`inputs` without their last `tokens`."""
+    shape = inputs["input_ids"].shape
+    return {name: v[:, : shape[1] - tokens] if v.shape == shape else v for name, v in inputs.items()}
 
 
-def chat_text(template: Any, prompt: Prompt, images: int = 0) -> str:
-    """The question in the chat format of `template`, a tokenizer or processor; plain text where it has none.
-
-    Some formats know no system turn: its words then open the user's turn.
-    """
-    from jinja2 import TemplateError
-
-    if not getattr(template, "chat_template", None):
-        return PLAIN.format(system=prompt.system, user=prompt.user).strip()
-
-    def turn(role: str, text: str, pictures: int = 0) -> dict[str, Any]:
-        content = [{"type": "image"}] * pictures + [{"type": "text", "text": text}]
-        return {"role": role, "content": content if hasattr(template, "image_processor") else text}
-
-    together = f"{prompt.system}\n\n{prompt.user}".strip()
-    two = [turn("system", prompt.system), turn("user", prompt.user, images)]
-    for turns in (two if prompt.system else two[1:], [turn("user", together, images)]):
-        try:
-            settings = {"tokenize": False, "add_generation_prompt": True, "enable_thinking": False}
-            return str(template.apply_chat_template(turns, **settings))
-        except TemplateError as error:
-            refused = error
-    raise refused
+def chat_text(template: Any, prompt: Prompt) -> str:
+    """The question in the chat format of `template`, a tokenizer or processor; plain text where it has none."""
+    return ChatFormat(template).text(prompt)

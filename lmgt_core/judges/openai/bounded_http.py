@@ -1,10 +1,12 @@
-"""An HTTP connection that no server can keep busy: every body has a greatest length and a last moment."""
+"""An HTTP client that no server can keep busy: every body has a greatest length and a last moment."""
 
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx2
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")  # no proxy leads there
 
 
 class TooLong(httpx2.TransportError):
@@ -29,17 +31,27 @@ class _BoundedStream(httpx2.SyncByteStream):
         self._stream.close()
 
 
-class BoundedTransport(httpx2.HTTPTransport):
-    """Cuts every answer, errors too, at `limit` bytes and `seconds`; compressed ones are not unpacked."""
+class BoundedClient(httpx2.Client):
+    """Cuts every answer, errors too, at `limit` bytes and `seconds`; compressed ones are not unpacked.
+
+    The proxies of the environment are used, whatever their kind; redirects are not followed, since they could carry the
+    key elsewhere.
+    """
 
     def __init__(self, limit: int, seconds: float) -> None:
-        super().__init__()
+        direct: dict[str, httpx2.BaseTransport | None] = {f"all://{host}": None for host in LOOPBACK}
+        super().__init__(timeout=seconds, headers={"Accept-Encoding": "identity"}, mounts=direct)
         self._limit, self._seconds = limit, seconds
 
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+    def send(self, request: httpx2.Request, *, stream: bool = False, **settings: Any) -> httpx2.Response:
         """The answer, its body bounded."""
         deadline = time.monotonic() + self._seconds
-        response = super().handle_request(request)
-        headers = [(k, v) for k, v in response.headers.raw if k.lower() != b"content-encoding"]
-        stream = _BoundedStream(response.stream, self._limit, deadline)
-        return httpx2.Response(response.status_code, headers=headers, stream=stream, extensions=response.extensions)
+        response = super().send(request, stream=True, **settings)
+        response.stream = _BoundedStream(response.stream, self._limit, deadline)
+        response.headers.pop("content-encoding", None)
+        if not stream:
+            try:
+                response.read()
+            finally:
+                response.close()
+        return response

@@ -27,10 +27,9 @@ import numpy as np
 
 from lmgt_core.cache.judge_cache import JudgeCache
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import ask
 from lmgt_core.judges.label_scoring import MENU, WORDS, menu_of
 from lmgt_core.judging.description import Image
-from lmgt_core.judging.judge import Judge
+from lmgt_core.judging.judge import Judge, ask
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, make_judge, parse_spec

@@ -120,4 +120,4 @@ def _model_and_url(spec: JudgeSpec) -> tuple[str, str]:
         raise UserError(f"--judge openai:{model}: the URL holds a user, password or query; put keys into {KEYS[0]}")
     if not fine:
         raise UserError(f"--judge openai:{model}: {url} is no http URL; like http://localhost:8000/v1")
-    return model, url.rstrip("/")
+    return model, url.rstrip("/").removesuffix("/chat/completions").rstrip("/")

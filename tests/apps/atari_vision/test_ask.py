@@ -13,7 +13,8 @@ from apps.atari_vision.simulator.blackjack import draw_cards
 from apps.atari_vision.simulator.seen import FRAME
 from apps.atari_vision.worlds import world
 from lmgt_core.files import read_json
-from lmgt_core.judges.distilled_frames import FrameStudent, make_network, save_frame_student
+from lmgt_core.judges.distilled_frames import FrameStudent, save_frame_student
+from lmgt_core.judges.frame_network import make_network
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_a_frame_that_cannot_be_captioned_is_unreadable_and_says_why(
 
 def frame_judge(path: Path, shape: tuple[int, int], actions: tuple[str, ...]) -> Path:
     """A judge of frames that was never taught anything, in the form of one that was."""
-    network = make_network(shape, len(actions))
+    network = make_network(shape, 3 * len(actions))
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     student = FrameStudent(actions, shape, max(shape), np.zeros((3, *shape), np.float32), weights, "nobody")
     save_frame_student(student, path)
@@ -83,18 +84,18 @@ def test_a_judge_of_frames_sees_the_picture_of_a_game(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--frame", "no.png"), "--frame no.png: no such file"),
-        (("--frame", "empty.png"), "--frame empty.png: the file is empty"),
-        (("--frame", "text.png"), "--frame text.png: is no picture that can be read"),
-        (("--frame", "half.png"), "--frame half.png: the picture is damaged"),
+        (("--frame", "no.png"), "no.png: no such file"),
+        (("--frame", "empty.png"), "empty.png: the file is empty"),
+        (("--frame", "text.png"), "text.png: is no picture that can be read"),
+        (("--frame", "half.png"), "half.png: the picture is damaged"),
         (("--env", "Tetris"), "--env Tetris: no such world; choose one of Blackjack-box"),
         (("--action", "fly"), "--action 'fly': fits 0 actions"),
-        (("--judge", "smollm2"), "--judge smollm2: reads text only and cannot see frames; name a --captioner"),
+        (("--judge", "smollm2"), "--judge smollm2: reads text only and cannot see frames; name a captioner"),
         (("--judge", "distilled:judge.npz", "--captioner", "ocr"), "looks at frames and cannot read captions"),
         (("--judge", "oracle"), "--judge oracle: looks frames up in a running game's memory"),
-        (("--judge", "oracle", "--captioner", "objects"), "--captioner objects: reads a running game's memory"),
+        (("--judge", "oracle", "--captioner", "objects"), "captioner objects: reads a running game's memory"),
         (("--judge", "oracle", "--captioner", "trained:no.npz"), "no.npz: cannot be read as a trained captioner"),
-        (("--judge", "none", "--captioner", "ocr"), "--judge none: there is nobody to ask"),
+        (("--judge", "none", "--captioner", "ocr"), "--judge none: gives no answers"),
         (("--judge", "hf:./no/model"), "no such folder"),
         (("--prompts", "no/folder"), "--prompts no/folder: no such folder"),
     ],

@@ -24,19 +24,21 @@ TINY = replace(
 SCHEDULE = Schedule(steps=600, evaluate_every=200, checkpoint_every=300, evaluation_episodes=2)
 
 
-class FixedShifter:
+class FixedSource:
     """Shifts every decision by the same number, and keeps what it was asked."""
+
+    weight = 1.0
 
     def __init__(self, delta: float) -> None:
         self.delta = np.float32(delta)
         self.asked: list[Any] = []
 
-    def __call__(self, observations: list[Any], actions: list[Any]) -> Any:
+    def submit(self, observations: list[Any], actions: list[Any]) -> NDArray[np.int64]:
         self.asked.append((np.array(observations), np.array(actions)))
-        return type("Shifts", (), {"delta": np.full(len(actions), self.delta)})
+        return np.arange(len(actions))
 
-    def weight(self, step: int) -> float:
-        return 1.0
+    def resolve(self, tickets: NDArray[np.int64]) -> NDArray[np.float32]:
+        return np.full(len(tickets), self.delta)
 
     def state_dict(self) -> dict[str, Any]:
         return {}
@@ -97,24 +99,24 @@ def idle(config: R2D2Config, steps: int, **options: Any) -> Trainer:
 
 
 def test_a_neutral_judge_changes_nothing(tmp_path: Path) -> None:
-    (silent, rows), (neutral, same) = run(tmp_path / "a"), run(tmp_path / "b", shifter=FixedShifter(0))
+    (silent, rows), (neutral, same) = run(tmp_path / "a"), run(tmp_path / "b", source=FixedSource(0))
     assert np.array_equal(weights(silent), weights(neutral)) and rows == same
 
 
 def test_the_shift_teaches_but_is_never_shown(tmp_path: Path) -> None:
-    shifter = FixedShifter(0.5)
-    (plain, _), (shifted, rows) = run(tmp_path / "a"), run(tmp_path / "b", shifter=shifter)
+    source = FixedSource(0.5)
+    (plain, _), (shifted, rows) = run(tmp_path / "a"), run(tmp_path / "b", source=source)
     assert not np.array_equal(weights(plain), weights(shifted))
     assert set(np.unique(shifted.replay.fields["reward"])) <= {0, 1}  # CartPole's own; 0 beyond an episode's end
     shown = np.unique(shifted.replay.fields["inputs"][..., -1])
     assert shown.tolist() == pytest.approx([0, 2**0.5 - 1 + 1e-3])  # h(0), h(1): the last reward without shift
     assert all(float(r["return"]) == float(r["length"]) for r in rows)
-    assert sum(len(actions) for _, actions in shifter.asked) == shifted.decisions  # once a decision
+    assert sum(len(actions) for _, actions in source.asked) == shifted.decisions  # once a decision
 
 
 def test_rewards_are_clipped_before_they_are_shifted() -> None:
-    config, shifter = replace(TINY, clip_rewards=True), FixedShifter(0.1)
-    trainer = Trainer(TMaze, config, SCHEDULE, 0, shifter)  # type: ignore[arg-type]
+    config, source = replace(TINY, clip_rewards=True), FixedSource(0.1)
+    trainer = Trainer(TMaze, config, SCHEDULE, 0, source)  # type: ignore[arg-type]
     for _ in range(40):
         trainer.step()
     batch = trainer.replay.sample(np.random.default_rng(0), 1.0)

@@ -11,29 +11,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from apps.atari_vision import domain as judging_module
 from apps.atari_vision.config import TrainConfig
-from apps.atari_vision.domain import audited, name_judging, probe_set
 from apps.atari_vision.learners.settings import recurrent_config, sb3_settings
 from apps.atari_vision.r2d2.run import Trainer
-from apps.atari_vision.train import main, returns_of
-from apps.atari_vision.worlds import world
-from captioners.captioner import Caption, Images
+from apps.atari_vision.train import main
 from lmgt_core.errors import UserError
 from lmgt_core.files import read_json
-from lmgt_core.judging.judgment import Verdict
 from lmgt_core.quick_import import import_stable_baselines3
+from lmgt_core.training.driver import run_returns
 from lmgt_core.training.run_log import RunLog
 
 TINY = ("actors=2", "processes=no", "length=6", "period=3", "burn_in=3", "hidden_size=8", "batch_size=4", "warm_up=4",
         "decisions_per_update=24")  # fmt: skip
 DQN = ("train_freq=32", "gradient_steps=2", "learning_starts=64")
 CARTPOLE = TrainConfig(
-    env="CartPole", agent="dqn", judge="none", steps=320, seeds=(0,), evaluate_every=160, evaluation_episodes=2,
+    env="CartPole", algorithm="dqn", judge="none", steps=320, seeds=(0,), evaluate_every=160, evaluation_episodes=2,
     checkpoint_every=32, gate=False, set=DQN, audit_questions=40,
 )  # fmt: skip
 
@@ -41,7 +36,7 @@ CARTPOLE = TrainConfig(
 def config(out: Path, agent: str, **changes: Any) -> TrainConfig:
     """A short training of CartPole."""
     chosen = {"dqn": DQN, "ppo": ("n_envs=2", "n_steps=16"), "r2d2": TINY, "ngu": TINY}[agent]
-    return replace(CARTPOLE, agent=agent, set=chosen, out=out, **changes)
+    return replace(CARTPOLE, algorithm=agent, set=chosen, out=out, **changes)
 
 
 def tables(run: Path) -> dict[str, list[dict[str, str]]]:
@@ -80,7 +75,7 @@ def test_returns_hold_no_shift_and_the_budget_is_kept(tmp_path: Path, agent: str
     assert all(float(r["return"]) == float(r["length"]) for name in rows for r in rows[name])
     assert [r["decisions"] for r in rows["evaluations"]] == ["160", "320"]
     assert summary["metrics"]["return"]["mean"] == float(rows["evaluations"][-1]["return"])
-    assert returns_of(tmp_path / "run", (0,)) == [summary["metrics"]["return"]["mean"]]
+    assert run_returns(tmp_path / "run", (0,)) == [summary["metrics"]["return"]["mean"]]
     assert "privileged" in summary["judge_kind"] and list((tmp_path / "run" / "tensorboard").glob("seed_0/*"))
 
 
@@ -121,7 +116,7 @@ def test_a_killed_run_resumes_and_equals_an_unbroken_one(
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_for_real_goes_on(tmp_path: Path) -> None:
-    words = ("atari", "train", "--env", "CartPole", "--agent", "r2d2", "--judge", "noisy-oracle:0.8", "--no-gate",
+    words = ("atari", "train", "--env", "CartPole", "--algorithm", "r2d2", "--judge", "noisy-oracle:0.8", "--no-gate",
              "--audit-questions", "40", "--steps", "400", "--checkpoint-every", "50", "--evaluation-episodes", "2",
              "--seeds", "0", "--set", *TINY)  # fmt: skip
     command = [sys.executable, "-m", "apps.cli", *words, "--out"]
@@ -140,13 +135,13 @@ def test_a_run_that_is_killed_for_real_goes_on(tmp_path: Path) -> None:
 
 
 PITFALL = TrainConfig(
-    env="Pitfall", agent="r2d2", judge="none", steps=200, seeds=(0,), limit=40, evaluation_episodes=1,
+    env="Pitfall", algorithm="r2d2", judge="none", steps=200, seeds=(0,), limit=40, evaluation_episodes=1,
     evaluate_every=200, set=(*TINY, "decisions_per_update=50"), gate=False, audit_questions=20,
 )  # fmt: skip
 
 
 def test_r2d2_ngu_and_lmgt_run_on_pitfall_with_one_flag_changed(tmp_path: Path) -> None:
-    for name, changes in {"r2d2": {}, "ngu": {"agent": "ngu"}, "lmgt": {"judge": "oracle"}}.items():
+    for name, changes in {"r2d2": {}, "ngu": {"algorithm": "ngu"}, "lmgt": {"judge": "oracle"}}.items():
         summary = main(replace(PITFALL, out=tmp_path / name, **changes))  # type: ignore[arg-type]
         assert summary["metrics"]["length"]["mean"] == 40  # decisions: the limit
     episodes = {name: tables(tmp_path / name)["episodes"] for name in ("r2d2", "ngu", "lmgt")}
@@ -174,7 +169,7 @@ def test_a_run_goes_into_no_folder_that_holds_another(tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"env": "Tetris"}, "--env Tetris: no such world"),
-        ({"agent": "a3c"}, "--agent a3c: no such agent"),
+        ({"algorithm": "a3c"}, "--algorithm a3c: no such algorithm"),
         ({"judge": "judy"}, "--judge judy: no such judge"),
         ({"judge": "minilm"}, "reads text only and cannot see frames"),
         ({"judge": "distilled:no.npz"}, "no.npz: cannot be read"),
@@ -185,8 +180,8 @@ def test_a_run_goes_into_no_folder_that_holds_another(tmp_path: Path) -> None:
         ({"steps": 1}, "--steps 1"),
         ({"set": ("speed=9",)}, "--set speed: no hyper-parameter of dqn"),
         ({"set": ("batch_size=2.5",)}, "--set batch_size=2.5: give a whole number"),
-        ({"agent": "r2d2", "set": ("memory=maybe",)}, "--set memory=maybe"),
-        ({"agent": "r2d2", "set": ("burn_in=99",)}, "burn_in 99"),
+        ({"algorithm": "r2d2", "set": ("memory=maybe",)}, "--set memory=maybe"),
+        ({"algorithm": "r2d2", "set": ("burn_in=99",)}, "burn_in 99"),
         ({"set": ("batch_size",)}, "give name=value"),
     ],
 )
@@ -203,39 +198,3 @@ def test_small_budgets_leave_room_to_learn_and_told_values_stay() -> None:
     assert ppo["n_envs"] * ppo["n_steps"] * 4 <= 640
     assert recurrent_config("r2d2", True, 400, ()).warm_up == 5  # sequences in half of it, one each 40 decisions
     assert recurrent_config("ngu", True, 400, ("actors=3",)).members == 3  # type: ignore[attr-defined]
-
-
-class CountingCaptioner:
-    """Says the same of every frame, and counts the batches that it was given."""
-
-    id, privileged = "counting", False
-
-    def __init__(self) -> None:
-        self.batches: list[int] = []
-
-    def caption(self, images: Images) -> list[Caption]:
-        self.batches.append(len(images))
-        return ["The pole stands."] * len(images)
-
-
-def test_frames_of_a_batch_are_captioned_together_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    captioner = CountingCaptioner()
-    monkeypatch.setattr(judging_module, "make_captioner", lambda spec, context: captioner)
-    made = world("CartPole")
-    files = (tmp_path / "judgments.sqlite", tmp_path / "captions.sqlite")
-    judging = name_judging(made, CARTPOLE, "random", "ocr", *files)
-    env = made.make()
-    seen = [env.reset(seed=seed)[0] for seed in range(4)]
-    for _ in range(2):  # the second time all captions are in the file
-        shifts = audited(judging, {}).make_shifter(8)(seen + seen[:1], [0, 1, 0, 1, 1])
-        assert len(shifts.delta) == 5 and all(j is not None for j in shifts.judgments)
-    assert captioner.batches == [4]
-
-
-def test_the_audit_asks_about_as_many_good_as_bad_actions(tmp_path: Path) -> None:
-    files = (tmp_path / "judgments.sqlite", tmp_path / "captions.sqlite")
-    judging = name_judging(world("Pong"), replace(CARTPOLE, audit_questions=120), "oracle", "objects", *files)
-    labels = [p.label for p in probe_set(judging)]
-    assert labels.count(Verdict.GOOD) == labels.count(Verdict.BAD) > 5
-    assert audited(judging).audit["accuracy"] == 1.0
-    assert not np.any([path.exists() for path in files])

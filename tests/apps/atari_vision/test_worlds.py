@@ -19,11 +19,11 @@ from apps.control import blackjack_values
 from captioners.captioner import CaptionFailure
 from captioners.memory import FrameMemory, MemoryCaptioner
 from captioners.ocr import OcrCaptioner, Region
-from lmgt_core.compare.uncaptioned import UNCAPTIONED, CaptionedOnly
 from lmgt_core.errors import UserError
 from lmgt_core.judges.oracle import OracleJudge
 from lmgt_core.judging.judgment import Verdict
-from tests.contracts.environment import EnvironmentContract
+from lmgt_core.judging.uncaptioned import UNCAPTIONED, CaptionedOnly
+from lmgt_core.testing.environment import EnvironmentContract
 
 GAMES = [name for name, w in WORLDS.items() if w.game]
 
@@ -160,7 +160,7 @@ def test_an_oracle_knows_frames_by_their_memory_and_captions_by_their_words() ->
         prompts = []
         for captioner in (None, objects):
             describe = FrameDescriber(made, captioner, memory)
-            prompts += [template.render(describe(observation, action)) for action in (0, 1)]
+            prompts += [template.render(d) for d in describe([observation] * 2, [0, 1])]
         verdicts = [j.verdict for j in judge.judge(prompts)]
         assert verdicts[:2] == verdicts[2:] and set(verdicts[:2]) == {Verdict.GOOD, Verdict.BAD}
 
@@ -168,7 +168,7 @@ def test_an_oracle_knows_frames_by_their_memory_and_captions_by_their_words() ->
 def test_a_frame_without_a_caption_is_unreadable_with_the_captioners_reason() -> None:
     made = world("CartPole")
     silent = OcrCaptioner((), made.knowledge.compose, "none")
-    description = FrameDescriber(made, silent, FrameMemory())(play(made, 1)[0], 0)
+    (description,) = FrameDescriber(made, silent, FrameMemory())(play(made, 1), [0])
     assert description.facts[UNCAPTIONED] and ACTION in description.facts
     oracle = OracleJudge(make_expert(made, FrameMemory()), "atari/cartpole", "x")
     (judgment,) = CaptionedOnly(oracle).judge([made.template().render(description)])

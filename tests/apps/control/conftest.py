@@ -7,10 +7,11 @@ import pytest
 
 from apps.control.learners import load_learners
 from apps.control.worlds import World
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.judging.prompt import PromptTemplate
 from lmgt_core.judging.registry import JudgeContext, make_judge
-from lmgt_core.rules.shift import ShiftRule, make_rule
+from lmgt_core.rules.make import make_rule
+from lmgt_core.rules.shift import ShiftRule
 
 TEMPLATE = PromptTemplate("Good, neutral or bad?", "{state} {action}")
 

@@ -9,9 +9,10 @@ from apps.tabular.env import OneHotEnv, describe, make_shifter
 from apps.tabular.labels import make_labels
 from apps.tabular.mdp import FiniteMDP, loss
 from apps.tabular.worlds import chain, cliff, early_end, river, trap
+from lmgt_core.guidance.potential_shift import PotentialShift
 from lmgt_core.rules.cards import Seam
-from lmgt_core.rules.potential import Potential, PotentialShift
-from lmgt_core.rules.shift import make_rule
+from lmgt_core.rules.make import make_rule
+from lmgt_core.rules.potential import Potential
 
 WORLDS = {"chain": chain, "cliff": cliff, "trap": lambda: trap(slip=0.0), "early_end": early_end, "river": river}
 RULES = ("annealed:linear", "potential", "lookahead", "pies", "adops")

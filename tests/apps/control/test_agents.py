@@ -15,7 +15,7 @@ def rows_of(agents, env: str, algorithm: str, steps: int, every: int | None = No
     rows: dict[str, list[dict]] = {"episodes": [], "evaluations": []}
     ticks: list[int] = []
     task = replace(WORLDS[env], episodes=2)
-    learner = agents.make_learner(task, algorithm, steps, 0, options.pop("shifter", None), **options)
+    learner = agents.make_learner(task, algorithm, steps, 0, options.pop("source", None), **options)
     agents.train(learner, task, steps, every, lambda table, row: rows[table].append(row), ticks.append)
     return learner, rows, sum(ticks)
 
@@ -107,15 +107,15 @@ def test_evaluating_on_the_way_changes_nothing_that_is_learnt(agents) -> None:
 
 
 def test_returns_stay_unshifted_under_a_judge(agents) -> None:
-    shifter = shifter_for(WORLDS["CartPole-v1"], "oracle", scale=100.0)
-    _, rows, _ = rows_of(agents, "CartPole-v1", "a2c", 400, shifter=shifter)
+    source = shifter_for(WORLDS["CartPole-v1"], "oracle", scale=100.0)
+    _, rows, _ = rows_of(agents, "CartPole-v1", "a2c", 400, source=source)
     assert all(r["return"] == r["length"] for r in rows["episodes"])
 
 
 @pytest.mark.parametrize(("env", "algorithm"), [("CartPole-v1", "dqn"), ("Pendulum-v1", "a2c")])
 def test_a_saved_agent_acts_as_before(agents, env, algorithm) -> None:
     task = WORLDS[env]
-    learner, _, _ = rows_of(agents, env, algorithm, 300, shifter=shifter_for(task, "oracle"))
+    learner, _, _ = rows_of(agents, env, algorithm, 300, source=shifter_for(task, "oracle"))
     observations = np.stack([task.make().observation_space.sample() for _ in range(20)])
     before = agents.policy_of(learner)(observations)
     again = agents.load_policy(agents.saved(learner), algorithm)(observations)

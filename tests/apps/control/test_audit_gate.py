@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from apps.control.judging_task import make_task
+from apps.control.domain import make_domain
 from lmgt_core.audit.audit import Audit, Probe, balance_probes
 from lmgt_core.audit.gate import SelectiveGate, audit_judge
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import ask
 from lmgt_core.judges.smollm2 import judge as smollm2
-from lmgt_core.judging.judge import Judge
+from lmgt_core.judging.judge import Judge, ask
 from lmgt_core.judging.registry import make_judge
 
 TASKS = ["CartPole-v1", "Blackjack-v1"]
@@ -28,7 +27,7 @@ def made() -> dict[str, Judge]:
 def judge_called(name: str, env: str, made: dict[str, Judge]) -> Judge:
     key = name if name == "smollm2" else f"{name} {env}"
     if key not in made:
-        judge = make_judge(name, make_task(env).context)
+        judge = make_judge(name, make_domain(env).context())
         assert judge is not None
         made[key] = judge
     return made[key]
@@ -36,11 +35,10 @@ def judge_called(name: str, env: str, made: dict[str, Judge]) -> Judge:
 
 def questions(env: str, count: int | None) -> list[Probe]:
     """The audit's own questions under zero-shot; `count` of them drawn at random, as many good as bad ones."""
-    task = make_task(env)
-    probes = list(task.probes(task.template("zero-shot").render))
+    domain, rng = make_domain(env), np.random.default_rng(0)
+    probes = list(domain.probes(domain.template("zero-shot").render, rng))
     if count is None:
         return probes
-    rng = np.random.default_rng(0)
     return balance_probes([probes[i] for i in rng.permutation(len(probes))[:count]], rng)
 
 

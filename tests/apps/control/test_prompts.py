@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from apps.control.config import JudgeConfig
-from apps.control.domain import PROMPTS, load_template
+from apps.control.domain import PROMPTS, ControlDomain
 from apps.control.probes import probe_set
 from apps.control.worlds import WORLDS
 from lmgt_core.errors import UserError
 from lmgt_core.judging.judgment import Verdict
-from lmgt_core.judging.prompt import STRATEGIES, PromptTemplate
+from lmgt_core.judging.prompt import STRATEGIES, PromptTemplate, RememberedTemplate
 
 HASHES = Path(__file__).with_name("prompt_hashes.json")
 
@@ -20,13 +19,13 @@ HASHES = Path(__file__).with_name("prompt_hashes.json")
 @pytest.mark.parametrize("name", WORLDS)
 @pytest.mark.parametrize("strategy", [s for s in STRATEGIES if s != "retrieval"])
 def test_every_task_has_a_template_for_every_strategy(name: str, strategy: str) -> None:
-    assert load_template(WORLDS[name], JudgeConfig(strategy=strategy)).name == strategy
+    assert ControlDomain(WORLDS[name]).template(strategy).name == strategy
 
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_retrieval_puts_passages_of_the_manual_before_the_question(name: str) -> None:
     task = WORLDS[name]
-    template = load_template(task, JudgeConfig(strategy="retrieval"))
+    template = ControlDomain(task).template("retrieval")
     prompt = template.render(next(iter(task.describer.everything())))
     assert prompt.user.startswith("From the manuals:\n- ")
     assert prompt.user.rstrip().endswith("Is this action good, neutral or bad?")
@@ -44,7 +43,9 @@ def test_few_shot_examples_are_no_probes(name: str) -> None:
     folder = PROMPTS / task.folder
     examples = (folder / "few-shot.txt").read_text()
     assert examples.count("State: ") >= 5  # examples, and the question itself
-    assert not [p for p in probe_set(task, load_template(task, JudgeConfig()).render, folder) if p.group in examples]
+    assert not [
+        p for p in probe_set(task, ControlDomain(task).template("zero-shot").render, folder) if p.group in examples
+    ]
 
 
 @pytest.mark.parametrize("name", [n for n in WORLDS if n != "PocketWatch-v0"])
@@ -61,7 +62,9 @@ def test_few_shot_examples_are_right(name: str) -> None:
 @pytest.mark.parametrize("name", WORLDS)
 def test_no_label_is_rare_among_probes_but_near_ties(name: str) -> None:
     task = WORLDS[name]
-    labels = Counter(p.label for p in probe_set(task, load_template(task, JudgeConfig()).render, Path("nowhere")))
+    labels = Counter(
+        p.label for p in probe_set(task, ControlDomain(task).template("zero-shot").render, Path("nowhere"))
+    )
     assert labels[Verdict.GOOD] == labels[Verdict.BAD] > 0
     assert labels[Verdict.NEUTRAL] in {0, 4, labels[Verdict.GOOD]}  # 4: hit and stand on two near ties of Blackjack
 
@@ -70,7 +73,7 @@ def test_probes_are_the_same_states_whatever_the_strategy() -> None:
     task = WORLDS["CartPole-v1"]
     folder = PROMPTS / task.folder
     first, second = (
-        probe_set(task, load_template(task, JudgeConfig(strategy=s)).render, folder) for s in ("zero-shot", "name-only")
+        probe_set(task, ControlDomain(task).template(s).render, folder) for s in ("zero-shot", "name-only")
     )
     assert [(p.group, p.label) for p in first] == [(p.group, p.label) for p in second]
     assert first[0].prompt.system != second[0].prompt.system
@@ -78,11 +81,11 @@ def test_probes_are_the_same_states_whatever_the_strategy() -> None:
 
 def test_a_folder_without_the_asked_template_is_named() -> None:
     with pytest.raises(UserError, match=r"few-shot\.txt: no such prompt template"):
-        load_template(WORLDS["CartPole-v1"], JudgeConfig(strategy="few-shot", prompts=Path(__file__).parent))
+        ControlDomain(WORLDS["CartPole-v1"], Path(__file__).parent).template("few-shot")
 
 
 def test_a_question_is_rendered_once() -> None:
     task = WORLDS["CartPole-v1"]
-    template = load_template(task, JudgeConfig())
+    template = RememberedTemplate(ControlDomain(task).template("zero-shot"))
     description = next(iter(task.describer.everything()))
     assert template.render(description) is template.render(description)

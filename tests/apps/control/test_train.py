@@ -4,14 +4,34 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from apps.control import train
 from apps.control.config import TrainConfig
 from lmgt_core.errors import UserError
+from lmgt_core.testing.training import TrainingContract
+from lmgt_core.training import driver
 
 SMALL = TrainConfig(algorithm="a2c", steps=160, seeds=(0, 1), judge="none", evaluate_every=80)
+
+
+class TestTraining(TrainingContract):
+    training = train.TRAINING
+
+    def config(self, out: Path, judge: str, **changes: Any) -> TrainConfig:
+        return replace(SMALL, **{"out": out, "judge": judge, "seeds": (0,), **changes})
+
+
+class TestOffPolicyTraining(TestTraining):
+    def config(self, out: Path, judge: str, **changes: Any) -> TrainConfig:
+        return replace(super().config(out, judge, **changes), algorithm="dqn", steps=200, learning_starts=50)
+
+
+class TestTabularTraining(TestTraining):
+    def config(self, out: Path, judge: str, **changes: Any) -> TrainConfig:
+        return replace(super().config(out, judge, **changes), env="Blackjack-v1", algorithm="td", steps=300)
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -49,63 +69,25 @@ def test_a_run_directory_holds_what_a_reader_needs(tmp_path: Path) -> None:
     assert [r["decisions"] for r in rows(config.out / "evaluations.csv")] == ["80", "160"] * 2
 
 
-@pytest.mark.parametrize("algorithm", ["a2c", "dqn", "ppo"])
-def test_a_neutral_judge_learns_bit_for_bit_what_no_judge_learns(tmp_path: Path, algorithm: str) -> None:
-    config = replace(SMALL, algorithm=algorithm, seeds=(3,), learning_starts=50 if algorithm == "dqn" else None)
-    config = replace(config, steps=320 if algorithm == "dqn" else 160)
-    for judge in ("none", "neutral"):
-        train.main(replace(config, judge=judge, out=tmp_path / judge, gate=False))
-    assert measured(tmp_path / "none") == measured(tmp_path / "neutral")
-
-
-def test_a_judge_at_chance_is_silent_and_changes_nothing(tmp_path: Path, capsys) -> None:
-    for judge in ("none", "random"):
-        train.main(replace(SMALL, judge=judge, out=tmp_path / judge))
-    assert "judge random:seed=0 is SILENT" in capsys.readouterr().out
-    assert measured(tmp_path / "none") == measured(tmp_path / "random")
-
-
-def test_judging_ahead_trains_the_same_agent(tmp_path: Path) -> None:
-    config = replace(SMALL, algorithm="dqn", judge="oracle", steps=320, seeds=(0,), learning_starts=50)
-    for ahead in (False, True):
-        train.main(replace(config, judge_ahead=ahead, out=tmp_path / str(ahead)))
-    assert measured(tmp_path / "False") == measured(tmp_path / "True")
-    stats = json.loads((tmp_path / "True" / "summary.json").read_text())["judge_stats"]
-    assert stats["judgments"] == 320
-
-
-def test_a_killed_run_goes_on_with_the_seeds_that_are_missing(tmp_path: Path, monkeypatch) -> None:
+def test_a_killed_run_goes_on_with_the_seeds_that_are_missing(tmp_path: Path) -> None:
     whole, killed = replace(SMALL, out=tmp_path / "whole"), replace(SMALL, out=tmp_path / "killed")
     train.main(whole)
-    trained = train.train_seed
+    trained: list[int] = []
 
-    def dies(config, audit, seed, tick):
-        if seed == 1:
+    def dies_in_the_second(config, source, seed, log, tick):
+        if trained == [0]:
+            trained.append(-1)
             raise KeyboardInterrupt
-        return trained(config, audit, seed, tick)
+        trained.append(seed)
+        return train.train_seed(config, source, seed, log, tick)
 
-    monkeypatch.setattr(train, "train_seed", dies)
+    training = replace(train.TRAINING, train_seed=dies_in_the_second)
     with pytest.raises(KeyboardInterrupt):
-        train.main(killed)
+        driver.train(training, killed)
     assert not (killed.out / "summary.json").exists()
-    seen = []
-    monkeypatch.setattr(train, "train_seed", lambda c, a, s, t: seen.append(s) or trained(c, a, s, t))
-    monkeypatch.setattr("apps.control.agents.train", _only_for_seed_1(monkeypatch))
-    train.main(replace(killed, resume=True))
-    assert seen == [0, 1]
+    driver.train(training, replace(killed, resume=True))
+    assert trained == [0, -1, 1]
     assert measured(whole.out) == measured(killed.out)
-
-
-def _only_for_seed_1(monkeypatch):
-    from apps.control import agents
-
-    really = agents.train
-
-    def check(learner, *rest):
-        assert learner.seed == 1  # seed 0 was finished
-        return really(learner, *rest)
-
-    return check
 
 
 def test_seeds_in_processes_learn_what_they_learn_in_one(tmp_path: Path) -> None:
@@ -129,7 +111,7 @@ def test_eight_questions_are_too_few_for_a_gate_and_the_run_says_so(tmp_path: Pa
         env="PocketWatch-v0", algorithm="td", judge="oracle", out=tmp_path / "r", steps=500, seeds=(0,)
     )
     train.main(config)
-    assert "only 8 questions can be asked here, too few for a gate; --no-gate" in capsys.readouterr().out
+    assert "only 8 questions are labelled here, too few for a gate; --no-gate" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -149,13 +131,12 @@ def test_eight_questions_are_too_few_for_a_gate_and_the_run_says_so(tmp_path: Pa
         ({"seeds": ()}, "--seeds"),
         ({"workers": 0}, "--workers 0"),
         ({"evaluate_every": 0}, "--evaluate-every 0"),
-        ({"judge_ahead": True}, "--judge-ahead: a2c learns from what it has just done"),
         ({"learning_starts": 5}, "--learning-starts 5: 0 or more, for dqn, sac, td3"),
         ({"judge": "oracle", "min_precision": 2.0}, "--min-precision 2"),
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_trained(tmp_path: Path, monkeypatch, change, complaint) -> None:
-    monkeypatch.setattr(train, "in_processes", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(driver, "in_processes", lambda *_: pytest.fail("trained"))
     with pytest.raises(UserError) as error:
         train.main(replace(SMALL, out=tmp_path / "run", **change))
     assert complaint in str(error.value)

@@ -73,6 +73,19 @@ def test_statistics_are_unshifted_and_rewards_are_shifted(agents) -> None:
     assert total != length  # the expert had something to say about pushing left all the time
 
 
+def test_late_shifts_leave_rewards_alone_and_hand_out_tickets(agents) -> None:
+    from apps.control.vector import training_envs
+
+    source = shifter_for(CARTPOLE, "oracle")
+    envs = training_envs(CARTPOLE, 2, source, late=True)
+    envs.reset()
+    for step in range(3):
+        _, rewards, _, infos = envs.step(np.array([0, 1]))
+        assert rewards.tolist() == [1.0, 1.0] and [i["shift"] for i in infos] == [0.0, 0.0]
+        assert [i["shift_ticket"] for i in infos] == [2 * step, 2 * step + 1]
+    assert set(source.resolve(np.arange(6)).tolist()) <= {-1.0, 1.0}
+
+
 def test_rewards_are_scaled_before_they_are_shifted(agents) -> None:
     from apps.control.vector import training_envs
 

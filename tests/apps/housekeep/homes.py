@@ -8,7 +8,7 @@ from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.episodes.load import load_episodes
 from tests.shared_data import HOUSEKEEP
 
-BUILTIN = Path(apps.housekeep.__file__).parent / "data" / "builtin"
+BUILTIN = Path(apps.housekeep.__file__).parent / "episodes" / "builtin"
 
 
 @cache

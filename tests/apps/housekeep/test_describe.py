@@ -1,6 +1,6 @@
 """The words that a judge is told."""
 
-from apps.housekeep.describe import Decision, SkillDescriber, describe
+from apps.housekeep.describe import Decision, DecisionDescriber, describe
 
 
 def test_a_pick_says_where_the_object_is() -> None:
@@ -33,6 +33,6 @@ def test_equal_decisions_are_described_equally() -> None:
 
 
 def test_what_is_no_decision_is_not_described() -> None:
-    assert SkillDescriber()(None, "go") is None
+    assert DecisionDescriber()(None, "go") is None
     decision = Decision("pick", "mug", "shelf", "kitchen")
-    assert SkillDescriber()(decision, "pick") == describe(decision)
+    assert DecisionDescriber()(decision, "pick") == describe(decision)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from apps.housekeep.agent.text_observation import SeenText, TextEncoding
-from apps.housekeep.describe_arrays import PrimitiveDescriber, SkillsDescriber
+from apps.housekeep.describe_arrays import CandidateDescriber, PrimitiveDescriber
 from apps.housekeep.env import (
     MAX_CANDIDATES,
     NOT_A_CANDIDATE,
@@ -18,14 +18,14 @@ from apps.housekeep.env import (
 from apps.housekeep.simulator.protocol import Action
 from apps.housekeep.skills import Kind, decision_of
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.guidance.wrappers import RewardShift, VectorRewardShift
 from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt, PromptTemplate
-from lmgt_core.rules.shift import make_rule
+from lmgt_core.rules.make import make_rule
+from lmgt_core.testing.environment import EnvironmentContract
 from tests.apps.housekeep.small_home import BOOK, CHEST, MUG, SHELF, TABLE, TOY, home, instance
-from tests.contracts.environment import EnvironmentContract
 
 HOMES = [home(), home({BOOK: CHEST}, episode_id=1), home({TOY: TABLE}, episode_id=2)]
 TIDY = home({MUG: SHELF, TOY: TABLE})
@@ -176,7 +176,7 @@ def test_tidying_by_skills_ends_the_episode_with_the_sparse_reward() -> None:
 def test_the_describer_says_what_the_candidate_is() -> None:
     env = skills()
     observation, _ = env.reset(options={"episode": 0})
-    describer = SkillsDescriber(env.unwrapped.vocabulary)
+    describer = CandidateDescriber(env.unwrapped.vocabulary)
     described = [describer(observation, action) for action in range(MAX_CANDIDATES)]
     decisions = [decision_of(env.unwrapped.task, skill) for skill in env.unwrapped.candidates]
     assert sum(d is not None for d in decisions) == 3  # three objects to pick
@@ -282,7 +282,7 @@ def test_equal_texts_are_embedded_once() -> None:
 class GoodPicks:
     """A judge to whom every pick is good and every other thing bad; it notes what it was asked."""
 
-    id, kind, cacheable = "good-picks", JudgeKind.CONTROL, False
+    id, kind, cacheable = "good-picks", JudgeKind.BASELINE, False
 
     def __init__(self) -> None:
         self.asked: list[Prompt] = []
@@ -297,7 +297,7 @@ def shifter(describer: Any) -> RewardShifter:
 
 
 def test_a_shifted_environment_keeps_its_metrics_and_its_own_reward() -> None:
-    env = RewardShift(skills(), shifter(SkillsDescriber(skills().unwrapped.vocabulary)))
+    env = RewardShift(skills(), shifter(CandidateDescriber(skills().unwrapped.vocabulary)))
     env.reset(options={"episode": 0})
     _, reward, *_, info = env.step(candidate(env, Kind.PICK, item=MUG))
     assert (reward, info["reward"], info["shift"]) == (0.5, 0.0, 0.5)
@@ -310,7 +310,7 @@ def test_a_shifted_environment_keeps_its_metrics_and_its_own_reward() -> None:
 def test_a_vector_of_environments_is_judged_in_one_batch() -> None:
     envs = gym.make_vec("lmgt/HousekeepSkills-v0", num_envs=2, episodes=[HOMES[0]], max_steps=60)
     vocabulary = skills(episodes=[HOMES[0]]).unwrapped.vocabulary
-    shifted = VectorRewardShift(envs, shifter(SkillsDescriber(vocabulary)))
+    shifted = VectorRewardShift(envs, shifter(CandidateDescriber(vocabulary)))
     shifted.reset(seed=0)
     pick = candidate(envs.envs[0], Kind.PICK, item=MUG)  # type: ignore[attr-defined]
     _, rewards, *_ = shifted.step(np.array([pick, 0]))

@@ -6,11 +6,11 @@ import pytest
 from apps.housekeep.oracle import verdict
 from apps.housekeep.probes import probe_set
 from lmgt_core.judging.judgment import Verdict
-from tests.apps.housekeep.small_world import question, small_labels
+from tests.apps.housekeep.small_world import TEMPLATE, small_labels
 
 
 def probes(n: int, seed: int = 0, split: str = "val"):
-    return probe_set(small_labels(), question, np.random.default_rng(seed), n, split)
+    return probe_set(small_labels(), TEMPLATE.render, np.random.default_rng(seed), n, split)
 
 
 def test_both_answers_to_both_kinds_are_equally_many():

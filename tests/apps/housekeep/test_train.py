@@ -6,17 +6,23 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
 
 from apps.housekeep import evaluate, train
+from apps.housekeep.agent import train_skills
+from apps.housekeep.agent.drrn import DrrnAgent
+from apps.housekeep.agent.replay import Batch
 from apps.housekeep.config import EvaluateConfig, TrainConfig, WatchConfig
+from apps.housekeep.describe import Decision
 from apps.housekeep.task import Task
 from apps.housekeep.watch import command as watch
 from lmgt_core.errors import UserError
@@ -77,7 +83,7 @@ def test_an_oracle_does_change_the_training(none_run: Path, tmp_path: Path) -> N
 
 def test_the_summary_has_what_the_contract_promises(none_run: Path) -> None:
     summary = json.loads((none_run / "summary.json").read_text())
-    for name in ("app", "env", "algorithm", "control", "judge", "rule", "seeds", "steps", "metrics", "audit"):
+    for name in ("app", "env", "algorithm", "action_space", "judge", "rule", "seeds", "steps", "metrics", "audit"):
         assert name in summary
     assert set(summary["judge_stats"]) >= {"judgments", "cache_hits", "unreadable", "abstained", "seconds"}
     assert set(summary["metrics"]["object_success"]) == {"mean", "iqm", "ci95", "n"}
@@ -93,7 +99,9 @@ def test_the_return_that_users_read_carries_no_shift(tmp_path: Path) -> None:
 def test_a_silent_judge_is_announced_and_never_shifts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     summary = run(tmp_path / "run", judge="noisy-oracle:0.5")
     assert summary["audit"]["silent"] is True
-    assert "SILENT" in capsys.readouterr().out.splitlines()[0]
+    asked, headline = capsys.readouterr().out.splitlines()[:2]
+    assert "asked the labelled questions" in asked and "SILENT" in headline
+    assert summary["judge_stats"]["abstained"] == summary["judge_stats"]["judgments"] > 0
     assert all(float(row["shift"]) == 0 for row in rows(tmp_path / "run" / "episodes.csv"))
 
 
@@ -192,17 +200,80 @@ def test_kills_lose_nothing_of_a_rule_inside_the_agent(rule: str, tmp_path: Path
         ({"rule": "louder"}, "louder"),
         ({"scale": float("nan")}, "--scale"),
         ({"rule": "potential"}, "--rule potential: works through the potential seam"),
+        ({"horizon": 0}, "--horizon"),
+        ({"judge_ahead": True, "rule": "pies", "judge": "oracle"}, "--judge-ahead"),
         (
-            {"rule": "lookahead", "control": "primitive", "algorithm": "dqn"},
+            {"rule": "lookahead", "action_space": "primitive", "algorithm": "dqn"},
             "--rule lookahead: works through the agent",
         ),
-        ({"rule": "pies", "control": "primitive", "algorithm": "ppo"}, "--rule pies: works through the agent seam"),
+        (
+            {"rule": "pies", "action_space": "primitive", "algorithm": "ppo"},
+            "--rule pies: works through the agent seam",
+        ),
     ],
 )
 def test_a_mistake_names_its_flag_and_writes_nothing(changes: dict[str, Any], flag: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=flag):
         run(tmp_path / "run", **changes)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("rule", ["raw", "centered", "annealed"])
+def test_a_judge_in_the_background_changes_not_one_bit(rule: str, tmp_path: Path) -> None:
+    summaries = [
+        run(tmp_path / name, judge="oracle", rule=rule, judge_ahead=ahead)
+        for name, ahead in (("b", True), ("a", False))
+    ]
+    same_training(tmp_path / "a", tmp_path / "b")
+    assert summaries[0]["judge_stats"]["judgments"] == summaries[1]["judge_stats"]["judgments"] > 0
+
+
+@pytest.mark.parametrize("judge", ["random", "noisy-oracle:0.7"])
+def test_judges_that_draw_lots_draw_others_in_every_seed(judge: str) -> None:
+    prepared = train.guidance(replace(TINY, judge=judge, gate=False))
+    decisions = [Decision(**d.facts) for d in islice(prepared.domain.questions() or (), 60)]
+    shifts = []
+    for seed in (0, 1, 0):
+        source = prepared.shifts(seed, 10)
+        assert source is not None
+        shifts.append(source.resolve(source.submit(decisions, decisions)).tolist())
+        source.close()
+    assert shifts[0] == shifts[2] != shifts[1]
+
+
+class Weights(DrrnAgent):
+    """Notes w_t and t of every update."""
+
+    seen: ClassVar[list[tuple[float, int]]] = []
+
+    def learn(self, batch: Batch, shift_weight: float, step: int = 0) -> float:
+        self.seen.append((shift_weight, step))
+        return super().learn(batch, shift_weight, step)
+
+
+def test_a_decision_is_weighed_by_the_decisions_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """w_t = 1 - t / 70, t from 0: the first update is after decision 64 (warm_up), the last after decision 69."""
+    monkeypatch.setattr(train_skills, "make_agent", lambda c, v, e, seed, rule: Weights(c, v, e, seed))
+    Weights.seen.clear()
+    run(tmp_path / "run", judge="oracle", rule="annealed")
+    assert Weights.seen == [(pytest.approx(1 - t / 70), t) for t in range(64, 70)]
+
+
+def test_a_run_of_before_its_settings_were_renamed_goes_on(none_run: Path, tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    shutil.copytree(none_run, before)
+    config = json.loads((before / "config.json").read_text())
+    settings = config["settings"]
+    settings["control"] = settings.pop("action_space")
+    for name in ("horizon", "judge_ahead", "documents", "env", "simulator", "root"):
+        del settings[name]
+    (before / "config.json").write_text(json.dumps(config))
+    for name in ("summary.json", "audit.json", "seeds/0/result.json"):
+        (before / name).unlink()
+    run(before, resume=True)
+    same_training(none_run, before)
+    rows = evaluate.main(EvaluateConfig((str(before),), select="0:1"))
+    assert str(before) in {row["policy"] for row in rows}
 
 
 def test_resuming_with_other_settings_names_the_first_that_differs(none_run: Path) -> None:

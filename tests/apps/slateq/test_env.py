@@ -13,7 +13,7 @@ from apps.slateq.config import WorldConfig
 from apps.slateq.env import distinct
 from apps.slateq.simulator.make import make_simulator
 from lmgt_core.errors import UserError
-from tests.contracts.environment import EnvironmentContract
+from lmgt_core.testing.environment import EnvironmentContract
 from tests.contracts.recommender_simulator import random_slates
 
 assert apps.slateq.env  # registers
@@ -81,8 +81,8 @@ def test_a_world_that_cannot_be_is_refused() -> None:
 
 CONFIGS = [
     (WorldConfig(budget=30.0), 6),
-    (WorldConfig(environment="interest-exploration", session_steps=9), 6),
-    (WorldConfig(environment="long-term-satisfaction", budget=7), 1),
+    (WorldConfig(env="interest-exploration", session_steps=9), 6),
+    (WorldConfig(env="long-term-satisfaction", budget=7), 1),
     (WorldConfig(budget=30.0, simulator="recsim"), 1),
 ]
 

@@ -18,7 +18,7 @@ GOOD, NEUTRAL, BAD = Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD
 
 def verdict(*names: str, spec: str = "builtin", world: WorldConfig = EVOLUTION) -> Verdict:
     values = topic_values(world)
-    truth = TopicTruth(load_vocabulary(spec, world.environment, len(values)), values)
+    truth = TopicTruth(load_vocabulary(spec, world.env, len(values)), values)
     return truth.verdict(Prompt("", "", facts=SlateDescriber(()).of(names).facts))
 
 
@@ -65,7 +65,7 @@ def test_another_truth_has_another_digest() -> None:
 
 
 def test_mass_appeal_wins_in_interest_exploration() -> None:
-    values = topic_values(WorldConfig(environment="interest-exploration"))
+    values = topic_values(WorldConfig(env="interest-exploration"))
     # affinity .3 exp(.105) + .7 exp(.705) and the other way round, quality exp(.805) and exp(.205)
     first = 0.3 * np.exp(0.105) + 0.7 * np.exp(0.705) + np.exp(0.805)
     second = 0.3 * np.exp(0.705) + 0.7 * np.exp(0.105) + np.exp(0.205)
@@ -73,7 +73,7 @@ def test_mass_appeal_wins_in_interest_exploration() -> None:
 
 
 def test_the_long_run_of_long_term_satisfaction_is_what_the_simulator_gives() -> None:
-    config = WorldConfig(environment="long-term-satisfaction", candidates=1, slate=1, budget=300)
+    config = WorldConfig(env="long-term-satisfaction", candidates=1, slate=1, budget=300)
     simulator = make_simulator(config, users=200)
     for clickbait in (0.1, 0.9):
         simulator.reset(0)
@@ -87,7 +87,7 @@ def test_the_long_run_of_long_term_satisfaction_is_what_the_simulator_gives() ->
 
 
 def test_clickbait_pays_with_recsims_parameters_and_not_where_satisfaction_matters() -> None:
-    as_it_is = topic_values(WorldConfig(environment="long-term-satisfaction"))
+    as_it_is = topic_values(WorldConfig(env="long-term-satisfaction"))
     assert (np.diff(as_it_is) > 0).all() and as_it_is[2] == 0
     sensitive = SatisfactionConfig(sensitivity=0.3)
-    assert (np.diff(topic_values(WorldConfig(environment="long-term-satisfaction", satisfaction=sensitive))) < 0).all()
+    assert (np.diff(topic_values(WorldConfig(env="long-term-satisfaction", satisfaction=sensitive))) < 0).all()

@@ -24,7 +24,7 @@ class TestInterestExploration(RecommenderSimulatorContract):
     luck_is_common = False
 
     def make_simulator(self, **changes: Any) -> Simulator:
-        return make_simulator(WorldConfig(environment="interest-exploration", simulator="recsim", **changes))
+        return make_simulator(WorldConfig(env="interest-exploration", simulator="recsim", **changes))
 
 
 class TestLongTermSatisfaction(RecommenderSimulatorContract):
@@ -32,7 +32,7 @@ class TestLongTermSatisfaction(RecommenderSimulatorContract):
     luck_is_common = False
 
     def make_simulator(self, **changes: Any) -> Simulator:
-        return make_simulator(WorldConfig(environment="long-term-satisfaction", simulator="recsim", **changes))
+        return make_simulator(WorldConfig(env="long-term-satisfaction", simulator="recsim", **changes))
 
 
 def test_numpys_global_generator_is_left_alone() -> None:
@@ -54,7 +54,7 @@ def test_two_worlds_do_not_share_their_luck() -> None:
 
 
 def test_a_seed_reaches_long_term_satisfaction_too() -> None:
-    simulator = make_simulator(WorldConfig(environment="long-term-satisfaction", simulator="recsim"))
+    simulator = make_simulator(WorldConfig(env="long-term-satisfaction", simulator="recsim"))
     assert not np.array_equal(simulator.reset(0).documents, simulator.reset(1).documents)
 
 

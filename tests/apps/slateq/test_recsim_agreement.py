@@ -35,7 +35,7 @@ def hidden(environment: str, user_model: Any) -> dict[str, Any]:
 def assert_equal_trajectories(config: WorldConfig, recsim: Any, seed: int) -> int:
     """Serves both the same slates for STEPS steps, compares every number exactly; the sessions that ended."""
     mend_luck()  # a world that RecSim itself has made draws from what is lent only after this
-    ours, luck = REPLAYED[config.environment](config, seed, luck=77), np.random.RandomState(77)
+    ours, luck = REPLAYED[config.env](config, seed, luck=77), np.random.RandomState(77)
     rng = np.random.default_rng(1)
     ours.started(), recsim.reset()
     sessions = 0
@@ -49,7 +49,7 @@ def assert_equal_trajectories(config: WorldConfig, recsim: Any, seed: int) -> in
         if done:
             recsim.reset()
             sessions += 1
-        for name, value in hidden(config.environment, recsim.environment.user_model).items():
+        for name, value in hidden(config.env, recsim.environment.user_model).items():
             assert np.array_equal(ours.user[name][0], value), name
     return sessions
 
@@ -97,12 +97,12 @@ def test_interest_evolution_is_what_recsims_own_create_environment_makes() -> No
 
 @pytest.mark.parametrize("choice_model", [None, "multinomial-proportional", "proportional-cascade"])
 def test_interest_exploration_is_recsims_to_the_last_bit(choice_model: Any) -> None:
-    config = WorldConfig(environment="interest-exploration", choice_model=choice_model, session_steps=STEPS + 1)
+    config = WorldConfig(env="interest-exploration", choice_model=choice_model, session_steps=STEPS + 1)
     assert assert_equal_trajectories(config, make_recsim(config, 5), 5) == 0
 
 
 def test_interest_exploration_is_what_recsims_own_create_environment_makes() -> None:
-    config = WorldConfig(environment="interest-exploration", session_steps=STEPS + 1)
+    config = WorldConfig(env="interest-exploration", session_steps=STEPS + 1)
     made = recsim_maker("interest-exploration")(
         {"slate_size": 3, "num_candidates": 10, "resample_documents": True, "seed": 8}
     )
@@ -110,13 +110,13 @@ def test_interest_exploration_is_what_recsims_own_create_environment_makes() -> 
 
 
 def test_long_term_satisfaction_is_recsims_to_the_last_bit() -> None:
-    config = WorldConfig(environment="long-term-satisfaction")
+    config = WorldConfig(env="long-term-satisfaction")
     assert assert_equal_trajectories(config, make_recsim(config, 5), 5) == STEPS // 60
 
 
 def test_long_term_satisfaction_is_what_recsims_own_create_environment_makes() -> None:
     made = recsim_maker("long-term-satisfaction")({"slate_size": 3, "num_candidates": 10, "resample_documents": True})
-    config = WorldConfig(environment="long-term-satisfaction")
+    config = WorldConfig(env="long-term-satisfaction")
     assert assert_equal_trajectories(config, made, seed=0) == STEPS // 60  # it has no other seed
 
 
@@ -148,8 +148,8 @@ def sessions(config: WorldConfig, users: int, count: int) -> dict[str, np.ndarra
 def test_sessions_are_distributed_as_recsims(environment: Any, choice_model: Any) -> None:
     if environment == "long-term-satisfaction" and choice_model is not None:
         pytest.skip("users choose the first document there")
-    config = WorldConfig(environment=environment, choice_model=choice_model)
-    theirs = sessions(WorldConfig(environment=environment, choice_model=choice_model, simulator="recsim"), 1, 150)
+    config = WorldConfig(env=environment, choice_model=choice_model)
+    theirs = sessions(WorldConfig(env=environment, choice_model=choice_model, simulator="recsim"), 1, 150)
     ours = sessions(config, 3000, 3000)
     for name, sample in ours.items():
         if np.ptp(sample) == np.ptp(theirs[name]) == 0:  # sessions of a fixed length

@@ -74,8 +74,8 @@ def test_history_tells_the_hidden_budget() -> None:
     simulator = make_simulator(replace(SMALL, budget=None), users=20)
     observation, history, rng = simulator.reset(0), SessionHistory(20), np.random.default_rng(0)
     for _ in range(25):
-        told = features(simulator, observation, history.features())
-        now = simulator.step(make_baseline("Random", simulator, rng).serve(told))
+        now_seen = features(simulator, observation, history.features())
+        now = simulator.step(make_baseline("Random", simulator, rng).serve(now_seen))
         history.add(now)
         observation = now.observation
     _, empty, watched, worth = (history.features() * SCALE).T
@@ -96,7 +96,7 @@ def test_a_baseline_serves_whole_sessions_and_equal_seeds_give_equal_ones(name: 
     assert (first["return"] > 0).all() and (first["length"] >= 2).all()
 
 
-def told(topics: list[list[int]], scores: list[list[float]]) -> Features:
+def seen(topics: list[list[int]], scores: list[list[float]]) -> Features:
     n = len(topics)
     topic = np.array(topics, np.int32)
     return Features(
@@ -115,7 +115,7 @@ def four_topics() -> Policy:
 
 
 def test_the_myopic_policies_serve_what_is_clicked_most_and_the_privileged_one_what_is_best() -> None:
-    asked = told([[0, 1, 2, 3]], [[0.5, 0.1, 0.9, 0.3, 2.0]])
+    asked = seen([[0, 1, 2, 3]], [[0.5, 0.1, 0.9, 0.3, 2.0]])
     for name in ("MYOP-TS", "MYOP-GS", "MYOP-OS"):
         assert make_baseline(name, four_topics(), np.random.default_rng(0)).serve(asked).tolist() == [[2, 0]]
     assert make_baseline("quality", four_topics(), np.random.default_rng(0)).serve(asked).tolist() == [[1, 2]]
@@ -126,7 +126,7 @@ def test_what_users_click_is_served_more(make: type[Policy]) -> None:
     policy = make(four_topics(), np.random.default_rng(0))  # type: ignore[call-arg]
     topics = np.tile([[0, 1], [2, 3]], (400, 1))
     policy.learn(topics, np.tile([2, 1], 400), np.tile([0.0, 4.0], 400).astype(np.float32))  # topic 3 alone is clicked
-    served = policy.serve(told([[0, 1, 2, 3]] * 50, [[1.0] * 5] * 50))
+    served = policy.serve(seen([[0, 1, 2, 3]] * 50, [[1.0] * 5] * 50))
     assert (served[:, 0] == 3).all()
 
 

@@ -25,14 +25,14 @@ class TestInterestExploration(RecommenderSimulatorContract):
     users_only_hidden = True
 
     def make_simulator(self, **changes: Any) -> Simulator:
-        return make_simulator(WorldConfig(environment="interest-exploration", **changes), users=7)
+        return make_simulator(WorldConfig(env="interest-exploration", **changes), users=7)
 
 
 class TestLongTermSatisfaction(RecommenderSimulatorContract):
     users_only_hidden = True
 
     def make_simulator(self, **changes: Any) -> Simulator:
-        return make_simulator(WorldConfig(environment="long-term-satisfaction", **changes), users=7)
+        return make_simulator(WorldConfig(env="long-term-satisfaction", **changes), users=7)
 
 
 def returns(simulator: Simulator, policy: Callable[[Simulator, Any], Any], seed: int = 0) -> np.ndarray[Any, Any]:
@@ -156,7 +156,7 @@ def test_choices_come_as_often_as_the_choice_model_says() -> None:
 
 
 def test_interest_exploration_hides_its_users_and_shows_quality() -> None:
-    simulator = InterestExploration(WorldConfig(environment="interest-exploration"), users=2000)
+    simulator = InterestExploration(WorldConfig(env="interest-exploration"), users=2000)
     observation = simulator.reset(0)
     quality = observation.documents[:, :, -1]
     for topic, mean in enumerate((0.8, 0.2)):
@@ -170,7 +170,7 @@ def test_interest_exploration_hides_its_users_and_shows_quality() -> None:
 
 
 def test_kale_satisfies_and_chocolate_does_not() -> None:
-    simulator = LongTermSatisfaction(WorldConfig(environment="long-term-satisfaction", candidates=2, slate=1), users=2)
+    simulator = LongTermSatisfaction(WorldConfig(env="long-term-satisfaction", candidates=2, slate=1), users=2)
     simulator.reset(0)
     simulator.user["exposure"][:] = 1.0
     simulator.document["clickbait"] = np.array([[0.0, 1.0], [0.0, 1.0]])
@@ -186,7 +186,7 @@ def test_kale_satisfies_and_chocolate_does_not() -> None:
 
 
 def test_sessions_of_long_term_satisfaction_last_their_budget() -> None:
-    simulator = make_simulator(WorldConfig(environment="long-term-satisfaction", budget=5), users=3)
+    simulator = make_simulator(WorldConfig(env="long-term-satisfaction", budget=5), users=3)
     simulator.reset(0)
     assert [f.terminated.all() for f in played(simulator, 10)] == [False, False, False, False, True] * 2
 
@@ -204,13 +204,13 @@ def test_clickbait_lies_in_five_bins() -> None:
         ({"budget": -1.0}, "--budget -1"),
         ({"session_steps": 0}, "--session-steps 0"),
         ({"choice_model": "first"}, "--choice-model first"),
-        ({"environment": "interest-exploration", "budget": 5.0}, "--budget"),
-        ({"environment": "interest-exploration", "user_model": "distribution"}, "--user-model"),
-        ({"environment": "interest-exploration", "choice_model": "exponential-cascade"}, "--choice-model"),
-        ({"environment": "long-term-satisfaction", "choice_model": "multinomial-logit"}, "--choice-model"),
+        ({"env": "interest-exploration", "budget": 5.0}, "--budget"),
+        ({"env": "interest-exploration", "user_model": "distribution"}, "--user-model"),
+        ({"env": "interest-exploration", "choice_model": "exponential-cascade"}, "--choice-model"),
+        ({"env": "long-term-satisfaction", "choice_model": "multinomial-logit"}, "--choice-model"),
         ({"evolution": EvolutionConfig(no_click_mass=-2.0)}, "--no-click-mass"),
         (
-            {"environment": "interest-exploration", "exploration": ExplorationConfig(topic_distribution=(0.5, 0.6))},
+            {"env": "interest-exploration", "exploration": ExplorationConfig(topic_distribution=(0.5, 0.6))},
             "--exploration.topic-distribution",
         ),
     ],

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from apps.slateq.config import AuditConfig
+from apps.slateq.config import RENAMED, AuditConfig
 from apps.slateq.train_config import AgentConfig, EvaluateConfig, TrainConfig
 from lmgt_core.errors import UserError
 from lmgt_core.training.run_log import RunLog, read_rows
 
 SMALL = TrainConfig(
-    policy="QL-OT-GS-N",
+    algorithm="QL-OT-GS-N",
     judge="none",
     steps=1536,
     users=16,
@@ -85,6 +85,45 @@ def test_a_killed_training_ends_with_the_same_numbers(
     assert [row for row in read_rows(config.out, "episodes") if row in before] == before
 
 
+@pytest.mark.slow
+def test_a_run_folder_of_before_the_common_flags_goes_on(
+    train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its settings have other names, its checkpoint does not count decisions, and the audit is not kept."""
+    from apps.slateq.trainer import Trainer
+    from lmgt_core.guidance.shift_source import RewardShifter
+
+    settings = {"judge": "oracle", "scale": 3.0, "rule": "annealed:exponential"}
+    train.main(replace(SMALL, out=tmp_path / "unbroken", **settings))
+    config = replace(SMALL, out=tmp_path / "old", **settings)
+    step, state = Trainer._step, RewardShifter.state_dict
+
+    def dies(self: Trainer) -> None:
+        if self.steps >= 640:
+            raise KeyboardInterrupt
+        step(self)
+
+    def uncounted(self: RewardShifter) -> dict[str, Any]:
+        return {name: value for name, value in state(self).items() if name in ("rule", "stats")}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "_step", dies)
+        patched.setattr(RewardShifter, "state_dict", uncounted)
+        with pytest.raises(KeyboardInterrupt):
+            train.main(config)
+    file = config.out / "config.json"
+    content = json.loads(file.read_text())
+    old_name = {new: old for old, new in RENAMED.items()}
+    unknown = ("judge_ahead",)  # flags that there were not
+    content["settings"] = {
+        old_name.get(name, name): value for name, value in content["settings"].items() if name not in unknown
+    }
+    file.write_text(json.dumps(content))
+    (config.out / "audit.json").unlink()
+    train.main(replace(config, resume=True))
+    assert recorded(config.out) == recorded(tmp_path / "unbroken")
+
+
 @pytest.mark.parametrize("users", [16, 1000])
 def test_progress_ends_at_its_total(users: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from apps.slateq.trainer import Trainer
@@ -136,7 +175,7 @@ def test_fixed_policies_are_compared_on_the_same_users(unjudged: Path, tmp_path:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"policy": "QL-XX"}, "QL-XX"),
+        ({"algorithm": "QL-XX"}, "--algorithm QL-XX"),
         ({"slate": 11}, "slate"),
         ({"vocabulary": "nowhere.txt"}, "nowhere.txt"),
         ({"judge": "gpt-9"}, "gpt-9"),

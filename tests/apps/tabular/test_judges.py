@@ -16,7 +16,7 @@ from lmgt_core.judges.scripted import ScriptedJudge, load_replies
 from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import Prompt
-from tests.contracts.judge import JudgeContract
+from lmgt_core.testing.judge import JudgeContract
 
 GOOD, NEUTRAL, BAD = Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD
 

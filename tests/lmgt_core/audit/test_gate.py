@@ -22,8 +22,8 @@ from lmgt_core.judges.oracle import NoisyOracleJudge, OracleJudge
 from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Cost, Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
-from lmgt_core.rules.shift import make_rule
-from tests.contracts.judge import JudgeContract
+from lmgt_core.rules.make import make_rule
+from lmgt_core.testing.judge import JudgeContract
 
 GOOD, NEUTRAL, BAD, UNREADABLE = Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD, Verdict.UNREADABLE
 OPPOSITE = {GOOD: BAD, BAD: GOOD, NEUTRAL: GOOD}
@@ -47,7 +47,7 @@ def truth(prompt: Prompt) -> Verdict:
 class JudgeOf:
     """Answers with a function of prompt and position."""
 
-    kind = JudgeKind.CONTROL
+    kind = JudgeKind.BASELINE
     cacheable = True
 
     def __init__(self, answer: Callable[[Prompt, int], Judgment]) -> None:

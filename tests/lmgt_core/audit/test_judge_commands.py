@@ -9,7 +9,7 @@ import pytest
 
 from lmgt_core.audit.commands import AskConfig, AuditConfig, DistillConfig, ask, audit, distill
 from lmgt_core.errors import UserError
-from tests.lmgt_core.thermostat import Warm, expert, task
+from tests.lmgt_core.thermostat import Thermostat, Warm, task
 
 KEYS = {
     "judge",
@@ -164,9 +164,11 @@ def test_a_mistake_is_named(command, config, said: str) -> None:
         command(config, task())
 
 
-def test_a_task_without_an_expert_cannot_be_audited() -> None:
-    plain = task()
-    unlabelled = replace(plain, context=replace(plain.context, oracle=None))
-    with pytest.raises(UserError, match="nobody knows the right answers"):
-        audit(AUDIT, unlabelled)
-    assert expert(plain.template("zero-shot").render(plain.describe("12", "heat"))) == "good"
+class Unlabelled(Thermostat):
+    def probes(self, render, rng):
+        return []
+
+
+def test_a_domain_without_labels_cannot_be_audited() -> None:
+    with pytest.raises(UserError, match="no labelled questions"):
+        audit(AUDIT, Unlabelled())

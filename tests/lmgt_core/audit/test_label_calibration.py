@@ -26,7 +26,7 @@ from lmgt_core.judging.description import Description
 from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt, PromptTemplate
-from tests.contracts.judge import JudgeContract
+from lmgt_core.testing.judge import JudgeContract
 
 G, N, B = Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD
 TEMPLATE = PromptTemplate("Say good, neutral or bad.", "{state} Then {action}?")

@@ -19,7 +19,7 @@ from lmgt_core.judges.neutral import NeutralJudge
 from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Cost, Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
-from tests.contracts.judge import JudgeContract
+from lmgt_core.testing.judge import JudgeContract
 
 
 class CountingJudge:

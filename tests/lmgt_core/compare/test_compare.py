@@ -15,7 +15,7 @@ from lmgt_core.judges.oracle import OracleJudge
 from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
-from tests.contracts.judge import JudgeContract
+from lmgt_core.testing.judge import JudgeContract
 
 GOOD, BAD = Verdict.GOOD, Verdict.BAD
 ACTIONS = ("go left", "go right")
@@ -91,7 +91,7 @@ def test_a_teacher_that_answers_little_teaches_nothing() -> None:
 class Reader:
     """Calls going where the caption says good; `deaf` to one caption, which it always calls bad."""
 
-    id, kind, cacheable = "reader", JudgeKind.CONTROL, False
+    id, kind, cacheable = "reader", JudgeKind.BASELINE, False
 
     def __init__(self, deaf: str = "") -> None:
         self.deaf = deaf

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lmgt_core.guidance.shifter import RewardShifter
-from lmgt_core.guidance.transition import Transition, shifted_reward
+from lmgt_core.guidance.reward import shifted_reward
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.judges.neutral import NeutralJudge
 from lmgt_core.judges.scripted import ScriptedJudge
 from lmgt_core.judging.description import Description
 from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt, PromptTemplate
-from lmgt_core.rules.shift import Centered, Raw, make_rule
+from lmgt_core.rules.make import make_rule
+from lmgt_core.rules.shift import Centered, Raw
 
 TEMPLATE = PromptTemplate("You judge.", "In {state}, the agent does {action}.")
 
@@ -29,7 +30,7 @@ class RecordingJudge:
     """Good for action 1, bad for action 2, unreadable for 3, unsure of 4; keeps what it was asked."""
 
     id = "recording"
-    kind = JudgeKind.CONTROL
+    kind = JudgeKind.BASELINE
     cacheable = False
 
     def __init__(self) -> None:
@@ -73,7 +74,7 @@ def test_every_decision_is_counted_for_what_it_got() -> None:
     shifter([5, 5, 6, 7, 8, 9], [1, 1, 2, 3, 4, 0])
     stats = shifter.stats.as_dict()
     assert stats.pop("seconds") >= 0
-    assert stats == {"judgments": 5, "cache_hits": 1, "unreadable": 1, "abstained": 1}
+    assert stats == {"judgments": 5, "cache_hits": 1, "unreadable": 1, "abstained": 1, "reasons": {"?": 1}}
 
 
 def test_a_judge_that_loses_an_answer_is_caught() -> None:
@@ -98,8 +99,13 @@ def test_a_shifter_goes_on_from_its_saved_state() -> None:
     assert resumed([5], [1]).delta.tolist() == shifter([5], [1]).delta.tolist()
 
 
-def test_the_weight_is_the_rule_s() -> None:
-    assert RewardShifter(describe, TEMPLATE, NeutralJudge(), make_rule("annealed", 1.0, 4)).weight(1) == 0.75
+def test_the_weight_is_the_rule_s_after_the_decisions_before_this_one() -> None:
+    shifter = RewardShifter(describe, TEMPLATE, NeutralJudge(), make_rule("annealed", 1.0, 4))
+    assert shifter.weight == 1.0
+    shifter.submit(["a"], ["b"])
+    assert shifter.weight == 1.0
+    shifter.submit(["a"], ["b"])
+    assert shifter.weight == 0.75
 
 
 def test_words_of_the_world_cannot_pass_for_a_chat_role() -> None:
@@ -109,21 +115,17 @@ def test_words_of_the_world_cannot_pass_for_a_chat_role() -> None:
     assert prompt is not None and "<|" not in prompt.user and prompt.user.endswith("does {action}.")
 
 
-def transition(reward: object, shift: object) -> Transition:
-    return Transition(0, 0, reward, shift, 0.99, 1)  # type: ignore[arg-type]
-
-
 def test_reward_and_shift_are_composed_with_the_weight() -> None:
-    assert shifted_reward(transition(2.0, -1.0), 0.5) == 1.5
-    batch = shifted_reward(transition(np.array([2.0, 0.0, 1.0]), np.array([-1.0, 1.0, 0.0], np.float32)), 0.5)
+    assert shifted_reward(2.0, -1.0, 0.5) == 1.5
+    batch = shifted_reward(np.array([2.0, 0.0, 1.0]), np.array([-1.0, 1.0, 0.0], np.float32), 0.5)
     np.testing.assert_array_equal(batch, [1.5, 0.5, 1.0])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_shift_of_0_leaves_every_reward_as_it_is_bit_for_bit(dtype: Any) -> None:
     rewards: Any = np.array([-0.0, 0.0, 0.1, np.inf, 1e-300], dtype=dtype)
-    batch = np.asarray(shifted_reward(transition(rewards, np.zeros(5, np.float32)), 0.3))
+    batch = np.asarray(shifted_reward(rewards, np.zeros(5, np.float32), 0.3))
     assert batch.dtype == dtype and batch.tobytes() == rewards.tobytes()
-    assert [np.float64(shifted_reward(transition(float(r), 0.0), 0.3)).tobytes() for r in rewards] == [
+    assert [np.float64(shifted_reward(float(r), 0.0, 0.3)).tobytes() for r in rewards] == [
         np.float64(r).tobytes() for r in rewards
     ]

@@ -12,14 +12,15 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import Autoreset, RecordEpisodeStatistics, TransformReward
 from gymnasium.wrappers.vector import RecordEpisodeStatistics as VectorStatistics
 
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.guidance.wrappers import RewardShift, VectorRewardShift
 from lmgt_core.judges.neutral import NeutralJudge
 from lmgt_core.judging.description import Description
 from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt, PromptTemplate
-from lmgt_core.rules.shift import ShiftRule, make_rule
+from lmgt_core.rules.make import make_rule
+from lmgt_core.rules.shift import Raw, ShiftRule
 
 TEMPLATE = PromptTemplate("", "{state} {action}")
 
@@ -46,7 +47,7 @@ class Listener:
     """Good for action 1, bad for action 2, neutral for 0."""
 
     id = "listener"
-    kind = JudgeKind.CONTROL
+    kind = JudgeKind.BASELINE
     cacheable = False
 
     def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:
@@ -118,7 +119,7 @@ def test_a_step_that_only_resets_is_neither_judged_nor_shifted_nor_counted() -> 
     rewards = [float(env.step(1)[1]) for _ in range(5)]
     assert asked == [(0, 1), (1, 1), (0, 1), (1, 1)]
     np.testing.assert_allclose(rewards, [1.1, 1.1, 0.0, 1.1, 1.1])
-    assert env.decisions == 4
+    assert shift.decisions == 4
 
 
 def test_a_wrapped_environment_passes_gymnasium_s_checker() -> None:
@@ -165,7 +166,7 @@ def test_next_step_autoreset_skips_the_step_after_an_end() -> None:
     rewards = [envs.step(ONES)[1] for _ in range(4)]
     np.testing.assert_allclose(rewards, [[1.1, 1.1], [1.1, 1.1], [0.0, 1.1], [1.1, 0.0]])
     assert asked == [(0, 1), (0, 1), (1, 1), (1, 1), (2, 1), (0, 1)]
-    assert envs.decisions == 6
+    assert envs.source.decisions == 6
 
 
 def test_same_step_autoreset_judges_every_step_in_its_own_episode() -> None:
@@ -225,8 +226,8 @@ def test_dictionary_observations_are_judged_one_by_one() -> None:
             return {"at": observation}, *rest
 
     shift, asked = shifter()
-    by_position = shift.describer
-    shift.describer = lambda observation, action: by_position(observation["at"], action)
+    by_position = shift.describe
+    shift.describe = lambda observations, *rest: by_position([o["at"] for o in observations], *rest)
     envs = VectorRewardShift(SyncVectorEnv([Labelled, Labelled]), shift)
     envs.reset()
     envs.step(np.array([1, 2]))
@@ -243,12 +244,61 @@ def vectorised(shift: RewardShifter) -> Any:
 
 
 @pytest.mark.parametrize("make", [single, vectorised])
-def test_a_wrapper_goes_on_from_its_saved_state(make: Any) -> None:
+def test_shifts_go_on_from_the_source_s_saved_state(make: Any) -> None:
     (env, action), (resumed, _) = (make(shifter(make_rule("annealed:linear:centered", 1.0, 10))[0]) for _ in range(2))
     env.reset()
     env.step(action)
-    resumed.load_state_dict(env.state_dict())
+    resumed.source.load_state_dict(env.source.state_dict())
     env.reset()
     resumed.reset()
-    assert resumed.decisions == env.decisions == 1
+    assert resumed.source.decisions == env.source.decisions == 1
     np.testing.assert_array_equal(env.step(action)[1], resumed.step(action)[1])
+
+
+def test_the_environments_of_a_step_share_the_weight_of_the_decisions_before_it() -> None:
+    envs = VectorRewardShift(SyncVectorEnv([Corridor, Corridor]), shifter(make_rule("annealed", 1.0, 10))[0])
+    envs.reset()
+    weights = [envs.step(ONES)[-1]["shift_weight"].tolist() for _ in range(3)]
+    np.testing.assert_allclose(weights, [[1.0, 1.0], [0.8, 0.8], [0.6, 0.6]])
+
+
+class WholeNumbers(Corridor):
+    """Pays 1 a step, as an integer."""
+
+    def step(self, action: int) -> Any:
+        observation, _, *rest = super().step(action)
+        return observation, 1, *rest
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.float32])
+def test_whole_number_rewards_are_shifted_by_less_than_1(dtype: Any) -> None:
+    class Paid(SyncVectorEnv):
+        def step(self, actions: Any) -> Any:
+            observations, rewards, *rest = super().step(actions)
+            return observations, rewards.astype(dtype), *rest
+
+    envs = VectorRewardShift(Paid([WholeNumbers, WholeNumbers]), shifter(make_rule("raw", 0.5, 10))[0])
+    envs.reset()
+    _, rewards, *_, info = envs.step(np.array([1, 0]))
+    assert rewards.tolist() == [1.5, 1.0] and np.issubdtype(rewards.dtype, np.floating)
+    np.testing.assert_array_equal(rewards, info["reward"] + info["shift_weight"] * info["shift"])
+    env = RewardShift(WholeNumbers(), shifter(make_rule("raw", 0.5, 10))[0])
+    env.reset()
+    assert [type(env.step(a)[1]) for a in (0, 1)] == [float, float]
+
+
+def test_a_registered_environment_is_made_anew_from_its_spec() -> None:
+    env = RewardShift(gym.make("CartPole-v1"), RewardShifter(lambda o, a: None, TEMPLATE, NeutralJudge(), Raw()))
+    assert env.spec is not None
+    again = gym.make(env.spec)
+    assert isinstance(again, RewardShift) and again.source is env.source
+    check_env(env, skip_render_check=True)
+
+
+def test_shifts_of_a_late_wrapper_are_left_to_whoever_samples() -> None:
+    shift, _ = shifter()
+    envs = VectorRewardShift(SyncVectorEnv([Corridor, Corridor]), shift, late=True)
+    envs.reset()
+    _, rewards, *_, info = envs.step(np.array([1, 2]))
+    assert rewards.tolist() == [0.1, 0.1] and info["shift"].tolist() == [0.0, 0.0]
+    assert shift.resolve(info["shift_ticket"]).tolist() == [1.0, -1.0]

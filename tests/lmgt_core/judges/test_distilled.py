@@ -15,7 +15,7 @@ from lmgt_core.judging.judgment import Cost, Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, make_judge
 from lmgt_core.rules.shift import speaks
-from tests.contracts.judge import JudgeContract
+from lmgt_core.testing.judge import JudgeContract
 
 G, N, B = Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD
 SYSTEM = "You judge a cart. Say good or bad."

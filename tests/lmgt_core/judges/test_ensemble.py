@@ -12,7 +12,7 @@ from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Cost, Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, make_judge
-from tests.contracts.judge import JudgeContract
+from lmgt_core.testing.judge import JudgeContract
 
 G, N, B, U = Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD, Verdict.UNREADABLE
 PROMPT = Prompt("", "a question")

@@ -29,7 +29,7 @@ from lmgt_core.judges.smollm2.token_tree import grow
 from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Cost, Verdict
 from lmgt_core.judging.prompt import Prompt
-from tests.contracts.judge import JudgeContract
+from lmgt_core.testing.judge import JudgeContract
 
 ONE_IMAGE = (np.zeros((2, 2, 3), np.uint8),)
 

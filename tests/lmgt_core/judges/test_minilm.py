@@ -9,7 +9,7 @@ from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, make_judge
-from tests.contracts.judge import JudgeContract
+from lmgt_core.testing.judge import JudgeContract
 
 TEXTS = ["Where does the toaster belong?", "The counter in the kitchen.", "toaster", "Where do you keep the soap dish?"]
 EVEN = Calibration(threshold=0.0, temperature=0.1)
@@ -145,6 +145,14 @@ def test_a_domain_without_pairs_is_judged_against_plain_sentences():
     assert ANCHORS.digest in judge.id
     with pytest.raises(UserError, match="takes no argument"):
         make_judge("minilm:large", JudgeContext("anything"))
+
+
+def test_a_question_that_is_cut_is_unreadable_and_costs_only_itself():
+    judge = make_judge("minilm", JudgeContext("anything"))
+    long, short = judge.judge([Prompt("", "The pole is upright. " * 80 + "It falls."), Prompt("", "It falls.")])
+    assert long.verdict is Verdict.UNREADABLE and "256 tokens" in long.reason and long.probabilities is None
+    assert short.probabilities is not None
+    assert judge.judge([Prompt("", "The pole is upright. " * 80 + "It falls.")]) == [long]  # remembered as cut
 
 
 def test_a_contrast_is_subtracted(encoder):

@@ -14,7 +14,7 @@ from lmgt_core.judging.judge import Judge
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.registry import PROVIDERS, JudgeContext, JudgeSpec, judge_names, make_judge, parse_spec
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CONTEXT = JudgeContext("home", oracle=lambda prompt: Verdict.GOOD, oracle_id="t", seed=7)
 
 

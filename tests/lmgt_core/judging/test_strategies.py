@@ -12,7 +12,7 @@ from lmgt_core.judging.prompt import STRATEGIES, PromptTemplate
 from lmgt_core.judging.retrieval import RetrievalTemplate
 from lmgt_core.judging.strategies import load_strategy, misfit
 
-APPS = Path(__file__).resolve().parents[2] / "apps"
+APPS = Path(__file__).resolve().parents[3] / "apps"
 TEMPLATES = sorted(APPS.glob("*/prompts/**/*.txt"))
 TEXTS = {
     "name-only": "CartPole. Good or bad?\n---\n{state} {action}",

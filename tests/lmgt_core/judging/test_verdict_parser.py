@@ -34,7 +34,6 @@ def test_every_word_of_the_menu_is_read_in_every_dress(frame: str, word: str) ->
         ("Verdict: good. Actually, on second thought it is bad.", BAD),
         ("Verdict: good. No, bad.", BAD),
         ("Verdict: good, no bad effects", GOOD),
-        ("Verdict: good. Actually a fine place.", GOOD),
     ],
 )
 def test_the_last_verdict_wins(reply: str, verdict: Verdict) -> None:
@@ -74,6 +73,7 @@ def test_the_last_verdict_wins(reply: str, verdict: Verdict) -> None:
         ("<think>It would be good to", "before its reasoning does"),
         ("The mug goes to the kitchen with 1 spoon and 0 forks.", "no verdict"),
         ("He is good-natured, the goods are badly packed.", "no verdict"),
+        ("Verdict: good. Actually a fine place.", "taken back"),
         ("", "empty"),
         (" \n\t```\n```", "empty"),
     ],

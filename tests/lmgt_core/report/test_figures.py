@@ -10,7 +10,7 @@ from PIL import Image
 
 from lmgt_core.report.figures import COLOURS, Bar, Curve, bars_with_intervals, learning_curves
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CURVES = [
     Curve("none", [0, 100, 200], [[0.0, 0.1], [0.0, 0.2], [0.1, 0.1]], baseline=True),
     Curve("oracle", [0, 100, 200], [[0.0, 0.1], [0.4, 0.6], [0.8, 0.9]]),

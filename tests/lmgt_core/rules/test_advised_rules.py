@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.potential_shift import PotentialShift
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.guidance.wrappers import RewardShift
 from lmgt_core.judging.description import Description
 from lmgt_core.judging.judge import JudgeKind
@@ -23,9 +24,9 @@ from lmgt_core.rules.adops import EPSILON, Adops
 from lmgt_core.rules.agent_rule import AgentRule, advice_shift
 from lmgt_core.rules.cards import CARDS, Promise, Seam, card_of
 from lmgt_core.rules.lookahead import LookAhead
+from lmgt_core.rules.make import ADVISED, RULES, make_rule, served_rules
 from lmgt_core.rules.pies import Pies
-from lmgt_core.rules.potential import Potential, PotentialShift, potential_shift
-from lmgt_core.rules.shift import ADVISED, RULES, make_rule, served_rules
+from lmgt_core.rules.potential import Potential, potential_shift
 
 GOOD, NEUTRAL, BAD = (Judgment(v) for v in (Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD))
 LIKELY = Judgment(Verdict.GOOD, (0.7, 0.2, 0.1))
@@ -145,7 +146,7 @@ class Counting:
     """Good for both actions in odd states, bad for the second one in even ones; `silent`: neutral for everything."""
 
     id = "counting"
-    kind = JudgeKind.CONTROL
+    kind = JudgeKind.BASELINE
     cacheable = False
 
     def __init__(self, silent: bool = False) -> None:

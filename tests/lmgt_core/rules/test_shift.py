@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from lmgt_core.errors import UserError
 from lmgt_core.judging.judgment import Judgment, Verdict
-from lmgt_core.rules.shift import RULES, Centered, Continuous, Raw, make_rule
+from lmgt_core.rules.make import RULES, make_rule
+from lmgt_core.rules.shift import Centered, Continuous, Raw
 
 GOOD, NEUTRAL, BAD = (Judgment(v) for v in (Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD))
 UNREADABLE = Judgment(Verdict.UNREADABLE, reason="x")

@@ -64,7 +64,7 @@ def test_no_process_outlives_a_parent_that_was_killed(tmp_path: Path) -> None:
     )
     script = tmp_path / "parent.py"
     script.write_text(code)
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     parent = subprocess.Popen([sys.executable, str(script)], env={**os.environ, "PYTHONPATH": str(root)})
     try:
         wait_until(lambda: len(workers_of(tmp_path)) == 2, 60)

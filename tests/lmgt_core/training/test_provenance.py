@@ -14,7 +14,7 @@ from lmgt_core.training.provenance import (
     provenance,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_command_can_be_typed_again_and_names_no_folder_of_this_machine(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from lmgt_core.errors import UserError
 from lmgt_core.training.keyed_csv import KeyedCsv, csv_line, parse_csv, read_table
 from lmgt_core.training.run_log import RunLog, first_difference, read_config, read_rows
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CONFIG = {"judge": "minilm", "shift": {"rule": "raw", "scale": 1.0}, "seeds": [0, 1]}
 
 

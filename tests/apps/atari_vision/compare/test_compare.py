@@ -1,18 +1,20 @@
 """`lmgt atari compare` and `lmgt captioner train`, on few frames."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from apps.atari_vision.compare import command as compare
 from apps.atari_vision.compare.command import main, train_command
-from apps.atari_vision.config import CaptionerTrainConfig, CompareConfig
-from apps.atari_vision.domain import Judging
-from apps.atari_vision.frames import collect
-from apps.atari_vision.worlds import world
+from apps.atari_vision.config import CaptionerTrainConfig, CompareConfig, TrainConfig
+from apps.atari_vision.domain import AtariDomain
+from apps.atari_vision.frames import Frames, collect
+from apps.atari_vision.worlds import World, world
 from lmgt_core.errors import UserError
 from lmgt_core.files import read_json
+from lmgt_core.guidance.guidance import Guidance
 
 
 def test_every_arm_has_a_row_and_a_missing_one_says_what_it_needs(tmp_path: Path) -> None:
@@ -39,10 +41,11 @@ def test_every_arm_has_a_row_and_a_missing_one_says_what_it_needs(tmp_path: Path
 def test_what_a_training_shows_changes_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames that look alike can hide different states; the truth of a question is that of the frame asked about."""
 
-    def playing(config: CompareConfig, arm: str, judge: str, captioner: str, judging: Judging | None = None) -> list:
-        if judging is not None:
-            for digest in judging.memory._held:
-                judging.memory._held[digest] = (20, 10, False)
+    def playing(config: TrainConfig, guidance: Guidance | None = None) -> list[float]:
+        if guidance is not None:
+            assert isinstance(guidance.domain, AtariDomain)
+            for digest in guidance.domain.memory._held:
+                guidance.domain.memory._held[digest] = (20, 10, False)
         return [0.0]
 
     monkeypatch.setattr(compare, "trained_returns", playing)
@@ -85,3 +88,29 @@ def test_a_mistake_is_one_line_and_leaves_nothing_behind(tmp_path: Path, changes
     with pytest.raises(UserError, match=said):
         main(CompareConfig(**{**settings, **changes}))  # type: ignore[arg-type]
     assert not (tmp_path / "out").exists()
+
+
+def test_frames_that_are_missing_are_told_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def again(made: World, count: int, seed: int, *rest: Any, **options: Any) -> Frames:
+        return collect(made, count, 0, *rest, **options)  # the frames that taught, so there are no new ones
+
+    monkeypatch.setattr(compare, "trained_returns", lambda *args: pytest.fail("trained"))
+    monkeypatch.setattr(compare, "collect", again)
+    monkeypatch.setattr("apps.atari_vision.frames.MOST", 1)
+    out = tmp_path / "out"
+    with pytest.raises(UserError, match="showed only 0 new frames"):
+        main(CompareConfig(frames=20, train_frames=20, caption="objects", direct="", train_steps=9, out=out))
+    assert not out.exists()
+
+
+def test_fewer_frames_than_wanted_are_asked_about_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def few(made: World, count: int, *rest: Any, **options: Any) -> Frames:
+        return collect(made, min(count, 42), *rest, **options)
+
+    monkeypatch.setattr(compare, "collect", few)
+    main(CompareConfig(frames=60, train_frames=40, caption="objects", direct="", out=tmp_path / "out"))
+    assert "--frames 60: play of Blackjack-box showed only 42 new frames" in capsys.readouterr().out

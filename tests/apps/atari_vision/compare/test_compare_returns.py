@@ -59,7 +59,11 @@ def test_a_trained_agent_plays_the_second_half_of_the_frames() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"agent": "a3c"}, "--agent a3c"), ({"set": ("speed=1",)}, "--set speed"), ({"rule": "pies"}, "--rule pies")],
+    [
+        ({"algorithm": "a3c"}, "--algorithm a3c"),
+        ({"set": ("speed=1",)}, "--set speed"),
+        ({"rule": "pies"}, "--rule pies"),
+    ],
 )
 def test_a_mistake_about_the_training_is_told_before_anything_is_written(
     tmp_path: Path, changes: dict[str, Any], said: str

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 
 from apps.control.cartpole_variants import VARIANTS, cartpole
+from apps.control.domain import ControlDomain
 from apps.control.probes import visited
 from apps.control.study.app import APP
-from apps.control.study.judges import Certain, GradedJudge, Remembered, make_cell_judge, make_template
+from apps.control.study.judges import Certain, GradedJudge, Remembered, make_cell_judge
 from apps.control.study.judging import quality, sureness
 from apps.control.study.training import curve_metrics
 from lmgt_core.audit.audit import Probe
 from lmgt_core.errors import UserError
 from lmgt_core.judges.neutral import NeutralJudge
 from lmgt_core.judging.judgment import Judgment, Verdict
-from lmgt_core.judging.prompt import Prompt
-from lmgt_core.rules.shift import ADVISED, RULES
+from lmgt_core.judging.prompt import Prompt, PromptTemplate
+from lmgt_core.rules.make import ADVISED, RULES
 from lmgt_core.study.app import MEASURED
 from lmgt_core.study.study_file import load_plan, preset_names
 
@@ -29,6 +30,10 @@ LEARNT = ("return", "mean_return", "steps_to_goal", "reached")
 def learnt(**own: Any) -> dict[str, Any]:
     result = APP.run({**DEFAULTS, **SHORT, **own}, seed=1)
     return {name: result[name] for name in LEARNT}
+
+
+def make_template(settings: dict[str, Any]) -> PromptTemplate:
+    return ControlDomain(cartpole(settings["env"])).template(settings["strategy"])
 
 
 def prompts(**own: Any) -> list[Prompt]:

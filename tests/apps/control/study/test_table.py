@@ -8,9 +8,12 @@ import pytest
 
 from apps.control.config import TableConfig
 from apps.control.study import table
-from apps.control.study.table import comparisons, split_judges, wide
+from apps.control.study.table import comparisons, wide
+from apps.control.study.trainings import APP
 from lmgt_core.errors import UserError
-from lmgt_core.training.run_log import RunLog
+from lmgt_core.study.folder import StudyFolder
+from lmgt_core.study.plan import Cell
+from lmgt_core.study.training_app import TrainingStudy
 
 GRID = TableConfig(
     envs=("CartPole-v1",), algorithms=("a2c", "sac"), judges="none,oracle", steps=(80,), seeds=(0, 1), workers=1
@@ -39,19 +42,26 @@ def test_a_cell_is_the_mean_over_its_seeds_with_an_interval(trained) -> None:
     assert min(cell["values"]) <= low <= cell["return"] <= high <= max(cell["values"])
     written = json.loads((out / "table.json").read_text())["rows"]
     assert json.loads(json.dumps(rows)) == written
-    assert (out / "report.html").is_file()
+
+
+def counting(monkeypatch, most: int = 99) -> list[tuple]:
+    """The trainings that are run from now on: judge, steps and seed; one more than `most` is killed."""
+    done: list[tuple] = []
+    run = TrainingStudy.run
+
+    def counted(self, settings, seed):
+        if len(done) == most:
+            raise KeyboardInterrupt
+        done.append((settings["judge"], settings["steps"], seed))
+        return run(self, settings, seed)
+
+    monkeypatch.setattr(TrainingStudy, "run", counted)
+    return done
 
 
 def test_a_finished_grid_widens_and_trains_only_what_is_new(trained, monkeypatch) -> None:
     out, rows = trained
-    jobs = []
-    train_seed = table.train_seed
-
-    def counted(config, audit, seed, advance, keep):
-        jobs.append((config.judge, config.steps, seed))
-        return train_seed(config, audit, seed, advance, keep=keep)
-
-    monkeypatch.setattr(table, "train_seed", counted)
+    jobs = counting(monkeypatch)
     again = table.main(replace(GRID, out=out))
     assert not jobs and again == rows
     wider = table.main(replace(GRID, out=out, algorithms=("a2c",), judges="none", steps=(80, 120)))
@@ -59,28 +69,34 @@ def test_a_finished_grid_widens_and_trains_only_what_is_new(trained, monkeypatch
     assert [r["steps"] for r in wider] == [80, 120] and wider[0] == rows[0]
 
 
-def test_a_killed_grid_goes_on_with_the_seeds_that_are_missing(tmp_path: Path, trained, monkeypatch) -> None:
-    class Killed(BaseException):
-        pass
-
+def test_a_killed_grid_goes_on_with_the_trainings_that_are_missing(tmp_path: Path, trained, monkeypatch) -> None:
     config = replace(GRID, out=tmp_path / "table")
-    train_seed, done = table.train_seed, []
-
-    def dying(config, audit, seed, advance, keep):
-        if len(done) == 3:
-            raise Killed
-        done.append((config.judge, seed))
-        return train_seed(config, audit, seed, advance, keep=keep)
-
-    monkeypatch.setattr(table, "train_seed", dying)
-    with pytest.raises(Killed):
-        table.main(config)
+    with monkeypatch.context() as patched:
+        done = counting(patched, most=3)
+        with pytest.raises(KeyboardInterrupt):
+            table.main(config)
     assert len(done) == 3 and not (config.out / "table.json").exists()
-    monkeypatch.setattr(table, "train_seed", lambda *a, **k: done.append("again") or train_seed(*a, **k))
+    rest = counting(monkeypatch)
     rows = table.main(config)
-    assert done[3:] == ["again"]
-    times = {"seconds": 0, "metrics": None}
-    assert [{**r, **times} for r in rows] == [{**r, **times} for r in trained[1]]
+    assert len(rest) == 1 and not set(rest) & set(done)
+    assert [{**r, "seconds": 0} for r in rows] == [{**r, "seconds": 0} for r in trained[1]]
+
+
+def test_a_cell_is_what_the_train_command_trains(tmp_path: Path, trained) -> None:
+    from apps.control import train
+    from apps.control.config import TrainConfig
+
+    cell = next(r for r in trained[1] if r["algorithm"] == "a2c" and r["judge"] == "oracle")
+    summary = train.main(TrainConfig(algorithm="a2c", judge="oracle", steps=80, seeds=(0, 1), out=tmp_path / "run"))
+    assert summary["metrics"]["return"]["mean"] == cell["return"]
+
+
+def test_long_trainings_come_first(tmp_path: Path) -> None:
+    config = replace(GRID, envs=("Pendulum-v1",), algorithms=("a2c", "sac"), judges="none", steps=(80, 120))
+    runs = [settings for settings, _ in table.combinations(config)]
+    plan = table.Grid("t", "a", "q", {}, {}, (), 0, None, runs=runs, numbers=(0, 1))  # type: ignore[arg-type]
+    order = [(cell.settings["algorithm"], cell.settings["steps"]) for cell in plan.cells()]
+    assert order == [("sac", 120)] * 2 + [("sac", 80)] * 2 + [("a2c", 120)] * 2 + [("a2c", 80)] * 2
 
 
 def test_a_calibrated_judge_is_audited_as_such_in_a_grid(tmp_path: Path, capsys) -> None:
@@ -94,10 +110,9 @@ def test_a_calibrated_judge_is_audited_as_such_in_a_grid(tmp_path: Path, capsys)
     )
     (row,) = table.main(config)
     assert "noisy-oracle:0.8?calibration=learned [trained on labels]" in capsys.readouterr().out
-    cell = table.Cell("CartPole-v1", "a2c", "noisy-oracle:0.8?calibration=learned", 40)
-    summary = json.loads((table.cell_folder(config, cell) / "summary.json").read_text())
-    assert summary["judge_kind"] == "trained on labels" and row["n"] == 1
-    assert RunLog.open(table.cell_folder(config, cell)).seed_result(0) is not None
+    ((settings, _),) = table.combinations(config)
+    assert StudyFolder(config.out).is_done(Cell(settings, 0)) and row["n"] == 1
+    assert set(settings) == set(APP.fields)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +123,10 @@ def test_a_calibrated_judge_is_audited_as_such_in_a_grid(tmp_path: Path, capsys)
         ({"judges": "none,oracel"}, "--judge oracel: no such judge"),
         ({"envs": ("CartPole-v1", "CartPole-v9")}, "CartPole-v9: no such control task"),
         ({"steps": (100, 100)}, "something is named twice"),
+        ({"steps": (1,)}, "--steps 1"),
+        ({"seeds": ()}, "--seeds"),
+        ({"rule": "squared"}, "--rule squared"),
+        ({"learning_starts": -1, "algorithms": ("dqn",)}, "--learning-starts -1"),
         ({"workers": 0}, "--workers 0: give a number of at least 1"),
     ],
 )
@@ -121,15 +140,10 @@ def test_a_mistake_is_one_line_before_anything_is_written(tmp_path: Path, change
 
 def test_another_grid_is_left_alone(trained) -> None:
     out, _ = trained
-    with pytest.raises(UserError, match="holds a grid with --rule raw, not continuous"):
+    with pytest.raises(UserError, match="holds another study"):
         table.main(replace(GRID, out=out, rule="continuous"))
-    with pytest.raises(UserError, match="holds something but no grid"):
-        table.main(replace(GRID, out=out / "runs"))
-
-
-def test_an_empty_name_between_commas_is_no_judge() -> None:
-    assert split_judges("none,, oracle") == ["none", "oracle"]
-    assert split_judges("ensemble:oracle,minilm; none") == ["ensemble:oracle,minilm", "none"]
+    with pytest.raises(UserError, match="but no study"):
+        table.main(replace(GRID, out=out / "results"))
 
 
 def cell(judge: str, steps: int, values: list[float]) -> dict:

@@ -61,12 +61,12 @@ def tell(agent: DrrnAgent, online: dict[float, float], target: dict[float, float
         setattr(agent, name, network)
 
 
-def batch(chosen: list[float], r_t: list[float], ended: list[bool], following: list[Observation]) -> Batch:
+def batch(chosen: list[float], r_t: list[float], ended: list[bool], next_candidates: list[Observation]) -> Batch:
     """Transitions of one decision each, without shift or advice."""
     rewards = np.array(r_t, np.float32)
     discounts = np.array([0.0 if end else GAMMA for end in ended], np.float32)
     now = Ragged.of([observation(mark) for mark in chosen])
-    return Batch(now, rewards, np.zeros_like(rewards), discounts, Ragged.of(following))
+    return Batch(now, rewards, np.zeros_like(rewards), discounts, Ragged.of(next_candidates))
 
 
 def huber(errors: list[float]) -> float:
@@ -106,7 +106,7 @@ def test_the_target_of_look_ahead_is_the_one_calculated_by_hand() -> None:
         taught.r_t,
         floats(50, 50),  # shifts are for other rules
         taught.discount_t,
-        taught.following,
+        taught.next_candidates,
         advice_tm1=floats(1.0, -1.0),
         advice_t=floats(-1.0, 1.0, 0.0, 1.0, 0.0),
     )
@@ -121,7 +121,9 @@ def test_look_ahead_has_no_advice_at_the_end_of_an_episode() -> None:
     tell(agent, {1: 0.25, 10: 5.0})
     ended = batch([1], [1.0], [True], [observation(10)])
     ended = Batch(
-        *(getattr(ended, n) for n in ("chosen", "r_t", "shift_t", "discount_t", "following")), floats(-1), floats(9)
+        *(getattr(ended, n) for n in ("chosen", "r_t", "shift_t", "discount_t", "next_candidates")),
+        floats(-1),
+        floats(9),
     )
     assert agent.learn(ended, 1.0) == pytest.approx(huber([0.25 - (1.0 + 1.0)]), abs=1e-6)
 
@@ -163,10 +165,10 @@ def test_the_critic_learns_the_discounted_shifts_of_what_is_preferred_and_q_the_
     tell(agent, {1: 0.0, 10: 0.6, 11: 0.5}, {1: 9.0, 10: 0.4, 11: 9.0})
     tell(agent.critic, {1: 0.0, 10: 0.0, 11: 2.0}, {1: 9.0, 10: 9.0, 11: 1.5})
     taught = batch([1], [0.25], [False], [observation(10, 11)])
-    taught = Batch(taught.chosen, taught.r_t, floats(-0.5), taught.discount_t, taught.following)
+    taught = Batch(taught.chosen, taught.r_t, floats(-0.5), taught.discount_t, taught.next_candidates)
     aims: list[float] = []
     for learner in (agent, agent.critic):
-        learner.fit = lambda chosen, goals: aims.append(float(goals[0])) or 0.0  # type: ignore[method-assign, func-returns-value]
+        learner.fit = lambda chosen, targets: aims.append(float(targets[0])) or 0.0  # type: ignore[method-assign, func-returns-value]
     agent.learn(taught, 1.0, step=0)
     assert aims == pytest.approx([-0.5 + 0.5 * 1.5, 0.25 + 0.5 * 0.4])
     aims.clear()
@@ -204,7 +206,7 @@ def test_a_checkpoint_goes_on_learning_with_the_same_numbers(rule: AgentRule) ->
     for _ in range(6):
         one = batch([rng.normal()], [rng.normal()], [False], [observation(*rng.normal(size=3))])
         shift, advice = floats(rng.normal()), rng.normal(size=3).astype(np.float32)
-        data.append(Batch(one.chosen, one.r_t, shift, one.discount_t, one.following, shift, advice))
+        data.append(Batch(one.chosen, one.r_t, shift, one.discount_t, one.next_candidates, shift, advice))
     for step, one in enumerate(data[:3]):
         first.learn(one, 1.0, step)
     second = AdvisedAgent(CONFIG, WORDS, embeddings(), 9, rule)
@@ -221,9 +223,9 @@ def test_rules_that_only_shift_the_reward_get_the_plain_agent() -> None:
     assert type(make_agent(CONFIG, WORDS, embeddings(), 0, PIES)) is AdvisedAgent
 
 
-def test_a_critic_speaks_another_vocabulary_with_its_agent() -> None:
+def test_a_critic_takes_another_vocabulary_with_its_agent() -> None:
     agent = advised(PIES)
     assert agent.critic is not None
     other = Vocabulary(WORDS.objects[:2], WORDS.places[:2])
-    agent.speak(other, tuple(e[:2] for e in embeddings()))  # type: ignore[arg-type]
+    agent.set_vocabulary(other, tuple(e[:2] for e in embeddings()))  # type: ignore[arg-type]
     assert agent.vocabulary is agent.critic.vocabulary is other

@@ -38,9 +38,9 @@ def observation(pairs: list[tuple[int, int]], mark: float = 0.0) -> Observation:
     return Observation(scalars, words, np.zeros((len(pairs), MAX_PAIRS), np.float32))
 
 
-def batch(now: Observation, r_t: float, shift_t: float, discount_t: float, following: Observation) -> Batch:
+def batch(now: Observation, r_t: float, shift_t: float, discount_t: float, next_candidates: Observation) -> Batch:
     one = [np.array([x], np.float32) for x in (r_t, shift_t, discount_t)]
-    return Batch(Ragged.of([now]), one[0], one[1], one[2], Ragged.of([following]))
+    return Batch(Ragged.of([now]), one[0], one[1], one[2], Ragged.of([next_candidates]))
 
 
 @torch.no_grad()
@@ -144,12 +144,12 @@ def test_a_checkpoint_goes_on_learning_with_the_same_numbers() -> None:
     assert losses[0] == losses[1]
 
 
-def test_a_policy_speaks_another_vocabulary_with_the_same_network() -> None:
+def test_a_policy_takes_another_vocabulary_with_the_same_network() -> None:
     an_agent = agent()
     seen = observation([(0, 0), (3, 1)])
     before = values(an_agent, seen)
     shuffled = Vocabulary(WORDS.objects[::-1], WORDS.places[::-1])
-    an_agent.speak(shuffled, tuple(e[::-1] for e in embeddings()))  # type: ignore[arg-type]
+    an_agent.set_vocabulary(shuffled, tuple(e[::-1] for e in embeddings()))  # type: ignore[arg-type]
     renamed = observation([(OBJECTS - 1, PLACES - 1), (OBJECTS - 4, PLACES - 2)])
     assert values(an_agent, renamed) == pytest.approx(before, abs=1e-6)
 

@@ -33,7 +33,9 @@ def rows(memory: Replay, steps: int, size: int = 400) -> dict[int, tuple[float, 
     batch = memory.sample(size, GAMMA, steps, np.random.default_rng(0))
     found = {}
     for i in range(size):
-        following = batch.following.scalars[batch.following.offsets[i] : batch.following.offsets[i + 1], 0]
+        following = batch.next_candidates.scalars[
+            batch.next_candidates.offsets[i] : batch.next_candidates.offsets[i + 1], 0
+        ]
         decision = int(batch.chosen.scalars[i, 0])
         found[decision] = (
             float(batch.r_t[i]),
@@ -95,7 +97,7 @@ def test_the_oldest_decisions_are_forgotten_and_links_stay() -> None:
 def test_equal_generators_sample_equally() -> None:
     a, b = (replay([0.0] * 9).sample(32, GAMMA, 2, np.random.default_rng(5)) for _ in range(2))
     assert np.array_equal(a.chosen.scalars, b.chosen.scalars) and np.array_equal(
-        a.following.offsets, b.following.offsets
+        a.next_candidates.offsets, b.next_candidates.offsets
     )
 
 
@@ -106,7 +108,7 @@ def test_a_checkpoint_samples_as_the_original(rewards: list[float], last: set[in
     restored = Replay(100)
     restored.load_state_dict(memory.state_dict())
     a, b = (m.sample(16, GAMMA, steps, np.random.default_rng(2)) for m in (memory, restored))
-    for one, other in ((a.chosen, b.chosen), (a.following, b.following)):
+    for one, other in ((a.chosen, b.chosen), (a.next_candidates, b.next_candidates)):
         assert all(np.array_equal(getattr(one, n), getattr(other, n)) for n in vars(one))
     assert np.array_equal(a.r_t, b.r_t) and np.array_equal(a.shift_t, b.shift_t)
     assert np.array_equal(a.discount_t, b.discount_t)
@@ -133,9 +135,9 @@ def test_the_advice_of_the_chosen_and_of_what_came_next_is_kept() -> None:
         for i, decision in enumerate(batch.chosen.scalars[:, 0].astype(int)):
             assert batch.advice_tm1[i] == 11 * decision
             if decision < 2:  # the last one leads nowhere
-                following = batch.advice_t[batch.following.offsets[i] : batch.following.offsets[i + 1]]
+                following = batch.advice_t[batch.next_candidates.offsets[i] : batch.next_candidates.offsets[i + 1]]
                 assert following.tolist() == [10 * (decision + 1) + c for c in range(decision + 2)]
-        assert len(batch.advice_t) == len(batch.following.scalars)
+        assert len(batch.advice_t) == len(batch.next_candidates.scalars)
 
 
 def test_a_checkpoint_of_before_there_was_advice_is_read_as_none_given() -> None:

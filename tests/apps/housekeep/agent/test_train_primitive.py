@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from apps.housekeep.agent.train_primitive import PrimitiveSettings, PrimitiveTrainer, train_primitive
+from apps.housekeep.agent.features import Vocabulary
+from apps.housekeep.agent.train_primitive import PrimitiveSettings, PrimitiveTrainer, source_state
 from apps.housekeep.config import TrainConfig
-from apps.housekeep.describe import SkillDescriber
-from apps.housekeep.domain import Judging
+from apps.housekeep.describe_arrays import PrimitiveDescriber
 from apps.housekeep.metrics import METRICS
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import PromptTemplate
-from lmgt_core.rules.shift import make_rule
+from lmgt_core.rules.make import make_rule
 from lmgt_core.training.run_log import RunLog, read_rows
 from tests.apps.housekeep.small_home import BOOK, CHEST, home
 from tests.apps.housekeep.test_env import LetterCounts
@@ -35,7 +35,7 @@ pytestmark = [
 class Always:
     """A judge that always says the same."""
 
-    kind, cacheable = JudgeKind.CONTROL, False
+    kind, cacheable = JudgeKind.BASELINE, False
 
     def __init__(self, verdict: Verdict) -> None:
         self.verdict, self.id, self.asked = verdict, f"always-{verdict}", 0
@@ -45,28 +45,26 @@ class Always:
         return [Judgment(self.verdict) for _ in prompts]
 
 
-def judging(verdict: Verdict | None) -> Judging:
+def shifts(verdict: Verdict | None) -> RewardShifter | None:
     if verdict is None:
-        return Judging(None, None, {}, None, TEMPLATE)
-    judge = Always(verdict)
-    return Judging(
-        RewardShifter(SkillDescriber(), TEMPLATE, judge, make_rule("raw", 1.0, 100)), None, {}, judge, TEMPLATE
-    )
+        return None
+    describer = PrimitiveDescriber(Vocabulary.of(EPISODES))
+    return RewardShifter(describer, TEMPLATE, Always(verdict), make_rule("raw", 1.0, 100))
 
 
 def config(algorithm: str, out: Path, **settings: Any) -> TrainConfig:
     return TrainConfig(
-        control="primitive",
+        action_space="primitive",
         algorithm=algorithm,  # type: ignore[arg-type]
         **{"steps": 110, "evaluate_every": 60, "checkpoint_every": 30, "reward": "dense", "out": out} | settings,
     )
 
 
 def run(settings: TrainConfig, log: RunLog, verdict: Verdict | None = None, seed: int = 0) -> dict[str, float | None]:
-    ticks: list[int] = []
-    return train_primitive(
-        settings, seed, EPISODES, EPISODES[:1], judging(verdict), log, ticks.append, SMALL, LetterCounts()
-    )
+    trainer = PrimitiveTrainer(settings, seed, EPISODES, EPISODES[:1], shifts(verdict), SMALL, LetterCounts())
+    metrics = trainer.train(log, lambda steps: None)
+    trainer.close()
+    return metrics
 
 
 def new_log(out: Path) -> RunLog:
@@ -146,12 +144,13 @@ def test_a_neutral_judge_changes_nothing(algorithm: str, tmp_path: Path) -> None
 
 def test_picks_and_places_are_judged_and_their_shifts_reported_apart(tmp_path: Path) -> None:
     settings = config("dqn", tmp_path, steps=200)
-    judged = judging(Verdict.GOOD)
-    trainer = PrimitiveTrainer(settings, 0, EPISODES, EPISODES[:1], judged.shifter, SMALL, LetterCounts())
+    source = shifts(Verdict.GOOD)
+    assert source is not None
+    trainer = PrimitiveTrainer(settings, 0, EPISODES, EPISODES[:1], source, SMALL, LetterCounts())
     trainer.train(new_log(tmp_path / "run"), lambda steps: None)
-    shifts = sum(float(row["shift"]) for row in rows(tmp_path / "run", "episodes"))
-    assert judged.shifter is not None
-    assert shifts == judged.shifter.stats.judgments > 0
+    shifted = sum(float(row["shift"]) for row in rows(tmp_path / "run", "episodes"))
+    assert shifted == source.stats.judgments > 0
+    assert source.decisions == settings.steps
     assert all(-3 <= float(row["return"]) <= 2 for row in rows(tmp_path / "run", "episodes"))
 
 
@@ -168,3 +167,9 @@ def test_other_seeds_train_otherwise(tmp_path: Path) -> None:
 def test_an_unknown_algorithm_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="drrn"):
         run(config("drrn", tmp_path), new_log(tmp_path / "run"))
+
+
+def test_a_checkpoint_of_before_sources_counted_decisions_is_read() -> None:
+    before = {"decisions": 7, "shifter": {"rule": {}, "stats": {"judgments": 2}}}
+    assert source_state(before) == {"rule": {}, "stats": {"judgments": 2}, "decisions": 7, "step": 6}
+    assert source_state({"decisions": 3, "step": 2}) == {"decisions": 3, "step": 2}

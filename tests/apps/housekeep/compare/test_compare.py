@@ -101,7 +101,7 @@ def test_what_was_trained_answers_the_same_when_it_is_loaded(out: Path, tmp_path
         ({"caption": "", "direct": ""}, "at least one"),
         ({"frames": 3}, "at least 20"),
         ({"size": 8}, "--size 8"),
-        ({"text_judge": "none"}, "nobody to ask"),
+        ({"text_judge": "none"}, "gives no judge"),
         ({"text_judge": "sage"}, "no such judge"),
         ({"direct": "minilm"}, "--direct minilm: reads words only"),
         ({"select": ":20"}, "both take episode"),

@@ -8,9 +8,9 @@ from lmgt_core.errors import UserError
 from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.registry import make_judge
+from lmgt_core.testing.judge import JudgeContract
 from tests.apps.housekeep.small_world import question, small_labels
 from tests.apps.housekeep.test_oracle import episode
-from tests.contracts.judge import JudgeContract
 from tests.shared_data import HOUSEKEEP, needs_shared
 
 

@@ -8,7 +8,7 @@ from apps.cli import STUDIES
 from apps.housekeep.study.app import APP
 from apps.housekeep.study.training import cell_config
 from lmgt_core.errors import UserError
-from lmgt_core.rules.shift import RULES
+from lmgt_core.rules.make import RULES
 from lmgt_core.study.app import MEASURED, horizon_of
 from lmgt_core.study.runner import load_app
 from lmgt_core.study.study_file import load_plan, preset_names

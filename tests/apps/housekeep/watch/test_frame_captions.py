@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from apps.housekeep.domain import Judging
 from apps.housekeep.simulator.mujoco_world import MujocoSimulator
 from apps.housekeep.task import Task
 from apps.housekeep.watch.command import Recorder
@@ -12,7 +11,6 @@ from apps.housekeep.watch.frame_captions import PROMPT, FrameCaptioner, make_fra
 from apps.housekeep.watch.screen import Screen
 from captioners.captioner import Caption, CaptionFailure, Images
 from lmgt_core.errors import UserError
-from lmgt_core.judging.prompt import PromptTemplate
 from tests.apps.housekeep.small_home import MUG, home, instance
 from tests.apps.housekeep.watch.test_watch import TIDYING, Shelf
 
@@ -60,11 +58,10 @@ def test_a_failed_caption_stays_a_failure() -> None:
 
 
 def test_a_video_asks_a_model_once_a_skill() -> None:
-    here, pictures, ahead, seer = task(), Shelf(), iter(TIDYING), Counting()
-    nobody = Judging(None, None, {}, None, PromptTemplate("", "{state} {action}"))
+    here, pictures, remaining, seer = task(), Shelf(), iter(TIDYING), Counting()
     screen = Screen(120, "small home", "a judge")
-    recorder = Recorder(here, screen, nobody, pictures, lambda steps: None, FrameCaptioner(seer))
-    recorder.play(lambda task, options: next(ahead, None))
+    recorder = Recorder(here, screen, None, pictures, lambda steps: None, FrameCaptioner(seer))
+    recorder.play(lambda task, options: next(remaining, None))
     assert 1 < seer.asked <= len(TIDYING) + 3 < recorder.pictures
 
 

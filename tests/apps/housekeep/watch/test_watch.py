@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from apps.housekeep.config import WatchConfig
-from apps.housekeep.describe import SkillDescriber
-from apps.housekeep.domain import Judging
+from apps.housekeep.describe import DecisionDescriber
 from apps.housekeep.simulator.mujoco_world import MujocoSimulator
 from apps.housekeep.simulator.protocol import Action
 from apps.housekeep.skills import Kind, Skill
@@ -21,11 +20,11 @@ from apps.housekeep.watch.command import Recorder, atomic_video, outlined
 from apps.housekeep.watch.map import AGENT, RIGHT, WRONG, HomeMap
 from apps.housekeep.watch.screen import Judged, Picture, Screen, Status, fitted
 from lmgt_core.errors import UserError
-from lmgt_core.guidance.shifter import RewardShifter
+from lmgt_core.guidance.shift_source import RewardShifter
 from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import PromptTemplate
-from lmgt_core.rules.shift import make_rule
+from lmgt_core.rules.make import make_rule
 from tests.apps.housekeep.small_home import MUG, SHELF, TABLE, TOY, home, instance
 
 TIDYING = (
@@ -34,7 +33,6 @@ TIDYING = (
     Skill(Kind.PICK, TOY, 2),
     Skill(Kind.PLACE, TOY, TABLE),
 )
-NO_JUDGING = Judging(None, None, {}, None, PromptTemplate("", "{state} {action}"))
 
 
 class Shelf(list[Picture]):
@@ -47,26 +45,25 @@ class Shelf(list[Picture]):
 class PicksAreGood:
     """A judge to whom picks are good; of anything else it is not sure."""
 
-    id, kind, cacheable = "picks-are-good", JudgeKind.CONTROL, False
+    id, kind, cacheable = "picks-are-good", JudgeKind.BASELINE, False
 
     def judge(self, prompts: Any) -> list[Judgment]:
         good, unsure = Judgment(Verdict.GOOD, (0.9, 0.05, 0.05)), Judgment(Verdict.BAD, (0.4, 0.1, 0.5))
         return [good if p.facts["kind"] == "pick" else unsure.abstain("not precise enough") for p in prompts]
 
 
-def judging() -> Judging:
+def shifter() -> RewardShifter:
     template = PromptTemplate("", "{state} {action}")
-    shifter = RewardShifter(SkillDescriber(), template, PicksAreGood(), make_rule("raw", 1.0, 10))
-    return Judging(shifter, None, {}, PicksAreGood(), template)
+    return RewardShifter(DecisionDescriber(), template, PicksAreGood(), make_rule("raw", 1.0, 10))
 
 
-def record(skills: Sequence[Skill], judged: Judging = NO_JUDGING) -> tuple[Recorder, Shelf]:
+def record(skills: Sequence[Skill], judged: RewardShifter | None = None) -> tuple[Recorder, Shelf]:
     """A recorder that has played `skills` in the small home, and its pictures."""
     task = Task(MujocoSimulator((40, 40)))
     task.reset(home())
-    pictures, ahead = Shelf(), iter(skills)
+    pictures, remaining = Shelf(), iter(skills)
     recorder = Recorder(task, Screen(120, "small home", "a judge"), judged, pictures, lambda steps: None)
-    recorder.play(lambda task, options: next(ahead, None))
+    recorder.play(lambda task, options: next(remaining, None))
     return recorder, pictures
 
 
@@ -92,7 +89,7 @@ def test_what_is_right_turns_green() -> None:
 
 
 def test_every_pick_and_place_is_judged_before_it_happens() -> None:
-    recorder, _ = record(TIDYING, judging())
+    recorder, _ = record(TIDYING, shifter())
     assert [j.words for j in recorder.judged] == [
         "pick mug · table",
         "place mug · shelf",

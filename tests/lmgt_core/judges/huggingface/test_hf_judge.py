@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from lmgt_core.errors import UserError
-from lmgt_core.judges.huggingface import judge as hf
+from lmgt_core.judges.huggingface import loading as hf
 from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, make_judge
-from tests.contracts.judge import HOSTILE, JudgeContract
+from lmgt_core.testing.judge import HOSTILE, JudgeContract
 from tests.lmgt_core import tiny_models
 
 CONTEXT = JudgeContext("test")

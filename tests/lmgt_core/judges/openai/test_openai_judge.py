@@ -12,19 +12,18 @@ import pytest
 
 from lmgt_core.cache.judge_cache import JudgeCache
 from lmgt_core.errors import UserError
-from lmgt_core.judges.label_scoring import NUMBERS, WORDS
 from lmgt_core.judges.minilm import installed_model
 from lmgt_core.judges.openai.judge import OpenAIJudge
 from lmgt_core.judges.openai.rate_limits import Backoff, Limits
-from lmgt_core.judges.openai.reply import Completion, label_probabilities, read_completion, server_message
+from lmgt_core.judges.openai.reply import read_completion, server_message
 from lmgt_core.judges.openai.settings import ServerSettings, read_settings
 from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, make_judge, parse_spec
-from tests.contracts.judge import JudgeContract
+from lmgt_core.testing.judge import JudgeContract
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 KEY = "sk-test-7hIsIsAsEcReT"
 SYSTEM = "Say good, neutral or bad."
 CONTEXT = JudgeContext("test")
@@ -255,29 +254,6 @@ def test_a_hosted_model_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(UserError, match="set OPENAI_API_KEY or LMGT_API_KEY"):
         make_judge("openai:gpt-4o-mini", CONTEXT)
-
-
-def completion(text: str, alternatives: dict[str, float] | None = None) -> Completion:
-    tokens = ((text, alternatives),) if alternatives else ()
-    return Completion(text, tokens, False, False, 1, 1)
-
-
-def test_alternatives_count_for_the_one_verdict_that_they_begin() -> None:
-    # good .5 + Good .1 + goo .1; bad .2; "n" begins neutral; "x" begins nothing
-    given = {"good": 0.5, "Good": 0.1, " goo": 0.1, "bad": 0.2, "n": 0.05, "x": 0.05}
-    p = label_probabilities(completion("good", {k: float(np.log(v)) for k, v in given.items()}), WORDS)
-    assert p == pytest.approx((0.7 / 0.95, 0.05 / 0.95, 0.2 / 0.95))
-
-
-def test_the_sign_of_a_number_tells_its_verdict() -> None:
-    given = {"+": 0.25, "-": 0.5, "0": 0.25}
-    p = label_probabilities(completion("-1", {k: float(np.log(v)) for k, v in given.items()}), NUMBERS)
-    assert p == pytest.approx((0.25, 0.25, 0.5))
-
-
-def test_a_reply_of_more_than_a_label_has_no_probabilities() -> None:
-    assert label_probabilities(completion("good, I think", {"good": -0.1}), WORDS) is None
-    assert label_probabilities(completion("good"), WORDS) is None
 
 
 @pytest.mark.parametrize("answer", [None, [], {}, {"choices": None}, {"choices": [{}]}, {"choices": [{"message": 1}]}])

@@ -1,0 +1,1 @@
+"""Judges that are GGUF models, run by llama.cpp in this process."""

@@ -1,0 +1,119 @@
+"""`guide`: one call for an environment of one's own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from lmgt_core import guide
+from lmgt_core.errors import UserError
+from lmgt_core.guidance.wrappers import RewardShift, VectorRewardShift
+from lmgt_core.judging.judge import JudgeKind
+from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.judging.prompt import Prompt
+
+QUESTION = "{state}. The cart will {action}. Good or bad?"
+
+
+def describe(observation: Any, action: Any) -> tuple[str, str]:
+    return f"the pole leans {'right' if observation[2] > 0 else 'left'}", ("push left", "push right")[int(action)]
+
+
+class Balancer:
+    """Pushes to the side that the pole leans to; `right` of its answers are right."""
+
+    kind, cacheable = JudgeKind.LANGUAGE_MODEL, True
+
+    def __init__(self, right: bool = True) -> None:
+        self.right, self.id, self.asked = right, f"balancer:{right}", 0
+
+    def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:
+        self.asked += len(prompts)
+        good = [("leans right" in p.user) is ("push right" in p.user) for p in prompts]
+        return [Judgment(Verdict.GOOD if g is self.right else Verdict.BAD) for g in good]
+
+
+def observation(lean: float) -> Any:
+    return np.array([0.0, 0.0, lean, 0.0], np.float32)
+
+
+def probes(count: int = 200) -> list[tuple[Any, int, str]]:
+    leans = np.random.default_rng(0).uniform(-1, 1, count)
+    return [(observation(x), a, "good" if bool(x > 0) is bool(a) else "bad") for x in leans for a in (0, 1)]
+
+
+def described_apart(observation: Any, action: Any) -> tuple[str, str]:
+    words = describe(observation, action)
+    return f"{words[0]} by {observation[2]:.4f}", words[1]
+
+
+def test_an_unaudited_judge_shifts_and_says_that_it_is_not_audited(tmp_path: Path) -> None:
+    said: list[str] = []
+    env = guide(
+        gym.make("CartPole-v1"), describe, QUESTION, Balancer(), scale=0.5, cache=tmp_path / "kept", say=said.append
+    )
+    assert isinstance(env, RewardShift) and "NOT audited" in said[0] and "right or wrong" in said[0]
+    env.reset(seed=0)
+    _, reward, *_, info = env.step(1)
+    assert abs(info["shift"]) == 0.5 and reward == 1.0 + info["shift"] and info["reward"] == 1.0
+    assert (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize(("right", "silent"), [(True, False), (False, True)])
+def test_probes_gate_a_judge_that_is_wrong_and_let_one_speak_that_is_right(right: bool, silent: bool) -> None:
+    said: list[str] = []
+    judge = Balancer(right)
+    env = guide(gym.make("CartPole-v1"), described_apart, QUESTION, judge, probes=probes(), cache=None, say=said.append)
+    assert env.guidance.audit["silent"] is silent and ("SILENT" in said[0]) is silent
+    env.reset(seed=0)
+    asked = judge.asked
+    shift = env.step(1)[-1]["shift"]
+    assert (shift == 0) is silent and (judge.asked == asked) is silent
+
+
+def test_it_serves_vectors_and_judging_in_the_background() -> None:
+    def shifts(background: bool) -> Any:
+        envs = guide(
+            gym.make_vec("CartPole-v1", num_envs=3),
+            describe,
+            QUESTION,
+            Balancer(),
+            cache=None,
+            background=background,
+            say=lambda line: None,
+        )
+        assert isinstance(envs, VectorRewardShift)
+        envs.reset(seed=0)
+        found = [envs.step(np.array([0, 1, 1]))[1].tolist() for _ in range(30)]
+        envs.source.close()
+        return found
+
+    assert shifts(False) == shifts(True)
+
+
+def test_what_describes_nothing_is_not_judged() -> None:
+    judge = Balancer()
+    env = guide(gym.make("CartPole-v1"), lambda o, a: None, QUESTION, judge, cache=None, say=lambda line: None)
+    env.reset(seed=0)
+    assert env.step(1)[1] == 1.0 and judge.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"question": "Good or bad?"}, "question: its text lacks {state} and {action}"),
+        ({"question": Path("nowhere.txt")}, "no such prompt template"),
+        ({"judge": "gpt"}, "--judge gpt: no such judge"),
+        ({"judge": "none"}, "shifts nothing"),
+        ({"rule": "louder"}, "--rule louder: no such shift rule"),
+        ({"probes": [(observation(1), 1, "great")]}, "'great' is no answer"),
+        ({"probes": [(observation(1), 1, "good")] * 3, "min_precision": 2.0}, "between 0 and 1"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line(change: dict[str, Any], complaint: str) -> None:
+    given: dict[str, Any] = {"question": QUESTION, "judge": Balancer(), **change}
+    with pytest.raises(UserError, match=complaint):
+        guide(gym.make("CartPole-v1"), describe, cache=None, say=lambda line: None, **given)
