@@ -1,8 +1,7 @@
 """How often the audit's promise is broken, on synthetic judges: `python -m benchmarks.gate_simulation`.
 
 The promise is broken if the true precision behind the chosen threshold is less than demanded. Beside the gate stand the
-rule that it replaced (revision 07f8a4e, kept here and nowhere else) and, for large
-groups, tests of one answer each instead of bets on all.
+rule that it replaced (that of revision de9cdfe, kept here and nowhere else).
 """
 
 import os
@@ -21,19 +20,19 @@ import lmgt_core
 from benchmarks.synthetic_judges import BAD, DEMAND, FAMILIES, GOOD, Family, Rng, Trial
 from lmgt_core.audit.play_rates import demands_on_probes
 from lmgt_core.audit.precision import clopper_pearson, group_weights
-from lmgt_core.audit.thresholds import BETS_FROM, DELTA, MIN_PROBES, find_thresholds
+from lmgt_core.audit.thresholds import DELTA, MIN_PROBES, find_thresholds
 from lmgt_core.files import write_atomic
 from lmgt_core.training.provenance import command_line, git_revision, machine
 
 
-def gate(trial: Trial, rng: Rng, bets_from: float = BETS_FROM) -> float | None:
+def gate(trial: Trial, rng: Rng) -> float | None:
     """The threshold that the gate chooses."""
     demands, delta = demands_on_probes({GOOD: DEMAND}, trial.rates, {GOOD: 0.5, BAD: 0.5}, trial.heard, DELTA)
-    return find_thresholds(trial.answers, demands, rng, delta, bets_from=bets_from)[GOOD]
+    return find_thresholds(trial.answers, demands, rng, delta)[GOOD]
 
 
 def rule_before(trial: Trial, rng: Rng) -> float | None:
-    """The threshold that the gate chose at revision 07f8a4e: on half of the groups, twenty quantiles are tried.
+    """The threshold that the gate chose at revision de9cdfe: on half of the groups, twenty quantiles are tried.
 
     The lowest one with 20 answers and a lower 95 % bound of the demand is taken; the bound is the smaller of
     Clopper-Pearson's and a cluster bootstrap's, and is not corrected for the search.
@@ -59,15 +58,9 @@ def rule_before(trial: Trial, rng: Rng) -> float | None:
     return float(trusted[0]) if len(trusted) else None
 
 
-def one_a_group(trial: Trial, rng: Rng) -> float | None:
-    """The threshold from one answer a group, however large the groups are."""
-    return gate(trial, rng, np.inf)
-
-
 RULES: Mapping[str, Callable[[Trial, Rng], float | None]] = {
     "before": rule_before,
     "now": gate,
-    "one a group": one_a_group,
 }
 
 
@@ -111,16 +104,14 @@ class SimulationConfig:
 def table(trials: int) -> list[str]:
     """The lines of a Markdown table."""
     lines = [
-        "| judges | broken before, % | now, % | one a group, % | coverage before | now | one a group |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| judges | broken before, % | broken now, % | coverage before | coverage now |",
+        "| --- | --- | --- | --- | --- |",
     ]
     for family in FAMILIES:
-        rules = [rule for rule in RULES if rule != "one a group" or "objects" in family.name]
-        found = [simulate(family, rule, trials) for rule in rules]
-        blank = [""] * (len(RULES) - len(rules))
+        found = [simulate(family, rule, trials) for rule in RULES]
         errors = [str(outcome) if family.hard else "" for outcome in found]
         coverage = [f"{outcome.coverage:.2f}" for outcome in found]
-        lines.append("| " + " | ".join([family.name, *errors, *blank, *coverage, *blank]) + " |")
+        lines.append("| " + " | ".join([family.name, *errors, *coverage]) + " |")
         print(lines[-1], flush=True)
     return lines
 
@@ -145,7 +136,7 @@ not say otherwise; a precision of .75 is demanded, and may be missed in 10 % of 
 and its true precision was under .75, in percent of all audits, with the exact 95 % interval. *Coverage*: the mean share
 of good answers that the gate let through, 0 where it stayed silent. *At the border* means a true precision of .7499.
 
-- **before**: twenty thresholds, uncorrected bounds, half of the probes (revision 07f8a4e)
+- **before**: twenty thresholds, uncorrected bounds, half of the probes (revision de9cdfe)
 - **now**: fixed-sequence tests with exact binomial tails, or bets on groups of three or more answers, at the rate of play
 - **one a group**: the same with one answer of every group, for comparison, where the gate bets on whole groups
 

@@ -21,6 +21,7 @@ found, coverage is lost, and the promise stays.
 """
 
 from collections.abc import Sequence
+from math import ceil, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +33,12 @@ def start_ranks(n: int, demand: float, delta: float, starts: int = STARTS) -> li
     """The ranks at which tests begin: n, n/2, n/4, ... rounded up, at most `starts` of them.
 
     Parts in which even right answers alone could not pass at their share of delta are left out: a share spent there
-    would be lost for certain. n itself always stays.
+    would be lost for certain. Where that leaves n alone, the smallest part that could pass at half of delta joins it.
     """
     ranks = {-(-n // 2**halvings) for halvings in range(starts)}
-    return sorted(rank for rank in ranks if rank == n or demand**rank <= delta / starts)
+    found = sorted(rank for rank in ranks if rank == n or demand**rank <= delta / starts)
+    least = ceil(log(delta / 2) / log(demand))
+    return [least, n] if len(found) == 1 and least < n else found
 
 
 def passed_ranks(

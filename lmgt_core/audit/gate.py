@@ -25,6 +25,7 @@ from lmgt_core.audit.play_rates import Confusion, PlayRates, confusion, demands_
 from lmgt_core.audit.precision import Answers, auc, auc_interval, precision_interval
 from lmgt_core.audit.reliability import brier_score, calibration_curve, rate_of_true
 from lmgt_core.audit.thresholds import DELTA, LABELS, MIN_PROBES, TOLERANCE, find_evidence, find_thresholds
+from lmgt_core.audit.unseen import unseen
 from lmgt_core.judging.judge import Judge, JudgeKind, ask
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
@@ -107,8 +108,8 @@ def audit_judge(
 
     `min_precision` is demanded of every verdict, or of each its own (`good=.8,bad=.7`); it holds for each with
     probability 1 - `delta`, in play if `play_rates` are given, and else on decisions mixed as the probes are. `rng`
-    (default: a generator seeded with 0) draws one answer of each group, folds and bootstrap samples; `gated` only
-    records whether the gate will be in force; `progress` is told how many probes were asked in each batch.
+    (default: a generator seeded with 0) draws orders, folds and bootstrap samples; probes to whose labels the judge was
+    fitted are left out, and not asked (`unseen`); `gated` only records whether the gate will be in force; `progress` is told how many probes were asked in each batch.
     """
     demands = parse_demands(min_precision)
     if not 0 < delta < 1:
@@ -116,20 +117,19 @@ def audit_judge(
     if not probes or any(p.label not in LABELS for p in probes):
         raise ValueError("an audit needs probes labelled good, neutral or bad; without labels a run is unaudited")
     rng = rng or np.random.default_rng(0)
+    if not (probes := unseen(judge, probes)):
+        raise ValueError("the judge was fitted to all probes, so none can audit it")
     start = time.perf_counter()
     judgments = _ask_all(judge, [p.prompt for p in probes], progress)
     seconds = max(time.perf_counter() - start, sum(j.cost.seconds for j in judgments)) / len(probes)
     spoken, answers = _answers(probes, judgments)
-    fitted = _fitted_to(judge)
-    fresh = np.array([p.prompt.digest not in fitted for p in probes], dtype=bool)
     _, label_counts = np.unique([p.label for p in probes], return_counts=True)
     shares = {v: float(np.mean([p.label is v for p in probes])) for v in VERDICTS}
-    heard = _confusion(probes, judgments, fresh, rng)
+    heard = _confusion(probes, judgments, rng)
     on_probes, spend = demands_on_probes(demands, play_rates, shares, heard, delta)
-    tested = answers.where(fresh[spoken])
-    evidence = find_evidence(tested, on_probes, rng, spend, min_probes)
+    evidence = find_evidence(answers, on_probes, rng, spend, min_probes)
     thresholds = {verdict: one.threshold for verdict, one in evidence.items()}
-    held_out = _held_out(tested, int(fresh.sum()), thresholds, on_probes, spend, min_probes, rng)
+    held_out = _held_out(answers, len(probes), thresholds, on_probes, spend, min_probes, rng)
     unreadable = sum(j.verdict is Verdict.UNREADABLE for j in judgments)
     sides = answers.truth != 0
     side_score, side_good, side_group = answers.score[sides], answers.truth[sides] > 0, answers.group[sides]
@@ -176,21 +176,10 @@ def split_groups(groups: Sequence[str], rng: np.random.Generator) -> NDArray[np.
     return np.asarray(chosen[index])
 
 
-def _fitted_to(judge: Any) -> frozenset[str]:
-    """The digests of all questions whose labels the judge, or one inside it, was fitted to."""
-    found: frozenset[str] = frozenset()
-    while judge is not None:
-        found |= getattr(judge, "fitted_to", frozenset())
-        judge = getattr(judge, "judged", None)
-    return found
-
-
-def _confusion(
-    probes: Sequence[Probe], judgments: Sequence[Judgment], fresh: NDArray[np.bool_], rng: np.random.Generator
-) -> Confusion:
+def _confusion(probes: Sequence[Probe], judgments: Sequence[Judgment], rng: np.random.Generator) -> Confusion:
     """What was said to each label, counted on one probe of each group and label."""
     chosen: dict[tuple[str, Verdict], int] = {}
-    for row in rng.permutation(np.flatnonzero(fresh)).tolist():
+    for row in rng.permutation(len(probes)).tolist():
         chosen.setdefault((probes[row].group, probes[row].label), row)
     rows = list(chosen.values())
     said = np.array([judgments[i].verdict.value if speaks(judgments[i]) else "" for i in rows], dtype=str)

@@ -5,18 +5,18 @@ the gate is at least what was demanded, whichever threshold was chosen. For two 
 
 Probes about one object or one topic share their errors, and are not taken for independent. Groups are assumed to be
 drawn independently of each other; nothing is assumed about what happens within one. What is promised is the precision
-of an answer drawn so: a group at random among those with an answer behind the gate, and then one of these answers.
+of an answer drawn so: a group at random, one of its questions at random, if the verdict was given to it and passes the
+gate. Where groups are equally large, that is the share of right ones among all such answers.
 
-- Where groups have fewer than three answers of a verdict on average, one of each group's is drawn, and the drawn ones
-  are tested with exact binomial tails. The promise is then exact, whatever the confidence (`fixed_sequence`).
-- Where they have more, all answers are used, by bets on the means of groups (`group_bets`). The promise is exact for a
-  precision that falls below the demand once as the threshold is lowered. If it crosses the demand several times, a
-  start of the tests may fall between two crossings, and then the argument holds only nearly; no simulated judge broke
-  the promise more often for it.
+- Where every question is a group of its own, the tests are exact binomial tails (`fixed_sequence`), and the promise is
+  exact, whatever the confidence.
+- Else they are bets on groups (`group_bets`). The promise is exact for a precision that falls below the demand once as
+  the threshold is lowered. If it crosses the demand several times, a start of the tests, which is a rank, may fall
+  between two crossings, and then the argument holds only nearly; no simulated judge broke the promise more often.
 
-Which of the two is taken depends on how many answers there are, not on whether they are right.
-benchmarks/gate_simulation.py measures both on groups: bets find up to twice as much where answers of a group hardly
-depend on each other, and less where a group is all right or all wrong.
+Few groups prove little: if all answers of a group may fail together, g groups without an error cannot show a precision
+above delta to the power of 1 / g, which is .89 for nineteen, and less if the verdict is given to a part of each.
+benchmarks/gate_simulation.py measures error and coverage.
 """
 
 from collections.abc import Mapping
@@ -27,14 +27,13 @@ from numpy.typing import NDArray
 
 from lmgt_core.audit.audit import Thresholds
 from lmgt_core.audit.fixed_sequence import passed_ranks, start_ranks
-from lmgt_core.audit.group_bets import counts_by_rank, p_values_of_groups, ranks_of_groups
+from lmgt_core.audit.group_bets import gains_by_rank, p_values_of_groups, ranks_of_groups
 from lmgt_core.audit.precision import Answers
 from lmgt_core.judging.judgment import Verdict
 
 LABELS: Mapping[Verdict, int] = {Verdict.GOOD: 1, Verdict.NEUTRAL: 0, Verdict.BAD: -1}
 DELTA = 0.1  # how often a promise may fail
 MIN_PROBES = 20  # answers of a verdict before anything is tested
-BETS_FROM = 3.0  # answers a group on average; with fewer, one of each group finds more
 TOLERANCE = 1e-6  # of confidences: a model's last digits change with the batch
 
 
@@ -63,10 +62,9 @@ def find_thresholds(
     rng: np.random.Generator,
     delta: float = DELTA,
     min_probes: int = MIN_PROBES,
-    bets_from: float = BETS_FROM,
 ) -> Thresholds:
     """For each verdict the lowest confidence from which on its precision is surely as demanded, or None."""
-    found = find_evidence(answers, demands, rng, delta, min_probes, bets_from)
+    found = find_evidence(answers, demands, rng, delta, min_probes)
     return {verdict: evidence.threshold for verdict, evidence in found.items()}
 
 
@@ -76,37 +74,36 @@ def find_evidence(
     rng: np.random.Generator,
     delta: float = DELTA,
     min_probes: int = MIN_PROBES,
-    bets_from: float = BETS_FROM,
 ) -> dict[Verdict, Evidence]:
-    """For each verdict its threshold and what speaks for it; `rng` draws answers and orders.
+    """For each verdict its threshold and what speaks for it; `answers` are of all verdicts, `rng` draws orders.
 
-    `bets_from`: answers of a verdict a group from which on groups are tested by bets. A verdict without a demand, or
-    with a demand of 1, which no sample can confirm, has no threshold.
+    A verdict without a demand, or with a demand of 1, which no sample can confirm, has no threshold.
     """
     wanted = dict.fromkeys(LABELS, demands) if isinstance(demands, int | float) else demands
-    return {
-        verdict: _evidence(
-            answers.where(answers.said == label), wanted.get(verdict, 1.0), rng, delta, min_probes, bets_from
-        )
-        for verdict, label in LABELS.items()
-    }
+    _, index, sizes = np.unique(answers.group, return_inverse=True, return_counts=True)
+    size = sizes[index]  # [answer], of its group
+    found = {}
+    for verdict, label in LABELS.items():
+        said = np.flatnonzero(answers.said == label)
+        found[verdict] = _evidence(answers.at(said), size[said], wanted.get(verdict, 1.0), rng, delta, min_probes)
+    return found
 
 
 def _evidence(
-    answers: Answers, demand: float, rng: np.random.Generator, delta: float, min_probes: int, bets_from: float
+    answers: Answers, size: NDArray[np.int64], demand: float, rng: np.random.Generator, delta: float, min_probes: int
 ) -> Evidence:
     groups = len(np.unique(answers.group))
     if len(answers) < min_probes or demand >= 1.0:
         return Evidence(None, groups)
-    together = len(answers) >= bets_from * groups
-    tested = answers.at(rng.permutation(len(answers))) if together else one_of_each_group(answers, rng)
-    # Both are in random order, and so equal confidences are in the end.
-    tested = tested.at(np.argsort(-tested.confidence, kind="stable"))
-    starts = start_ranks(groups, demand, delta)
-    if together:
-        admitted, right = counts_by_rank(tested.group, tested.right)
-        p_values = p_values_of_groups(admitted, right, demand, delta / 2, rng)
-        starts = sorted({*ranks_of_groups(admitted, starts[:-1]), len(tested)})
+    order = rng.permutation(len(answers))
+    order = order[np.argsort(-answers.confidence[order], kind="stable")]  # equal confidences in random order
+    tested, size = answers.at(order), size[order]
+    one_confidence = tested.confidence[0] == tested.confidence[-1]  # then there is one threshold, and one test
+    starts = [groups] if one_confidence else start_ranks(groups, demand, delta)
+    if size.max() > 1:
+        met, gains = gains_by_rank(tested.group, tested.right, size, demand)
+        p_values = p_values_of_groups(met, gains, demand, delta / 2, rng)
+        starts = sorted({*ranks_of_groups(met, starts[:-1]), len(tested)})
     else:
         p_values = _binomial_tails(tested.right, demand)
     below = np.append(tested.confidence[1:], -np.inf)
@@ -126,9 +123,3 @@ def _binomial_tails(right: NDArray[np.bool_], demand: float) -> NDArray[np.float
 
     return np.asarray(binom.sf(np.cumsum(right) - 1, np.arange(1, len(right) + 1), demand))
 
-
-def one_of_each_group(answers: Answers, rng: np.random.Generator) -> Answers:
-    """One answer of each group, drawn by `rng`, all in random order."""
-    shuffled = answers.at(rng.permutation(len(answers)))
-    _, first = np.unique(shuffled.group, return_index=True)
-    return shuffled.at(np.sort(first))

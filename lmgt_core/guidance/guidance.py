@@ -23,6 +23,7 @@ from lmgt_core.audit.label_calibration import (
     split_calibration,
     training_half,
 )
+from lmgt_core.audit.unseen import unseen
 from lmgt_core.cache.judge_cache import JudgeCache
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.background import BackgroundShifts
@@ -161,6 +162,7 @@ class Guidance:
         answers: list[Judgment] = []
         bar = progress("audit questions", len(probes)) if advance is None else nullcontext(None)
         with self._asked() as asked, bar as own:
+            probes = unseen(asked, probes)
             judge = self._calibrated(asked, probes, rng)
             calibration = judge.calibration if isinstance(judge, CalibratedJudge) else None
             tick = own.advance if own is not None else advance
@@ -175,7 +177,7 @@ class Guidance:
                 play_rates=rates,
                 progress=tick,
             )
-        return Measured(audit, calibration, probes, answers)
+        return Measured(audit, calibration, unseen(judge, probes), answers)
 
     def ask_ahead(self) -> int:
         """Has everything judged that a training may ask, where that is little or quick; how many questions there were.
@@ -235,7 +237,7 @@ class Guidance:
         with self._asked() as asked:
             learns = self.method is not None and self.method != "contextual"
             probes, rng = self.labelled() if learns else ([], np.random.default_rng(SEED))
-            yield self._calibrated(asked, probes, rng)
+            yield self._calibrated(asked, unseen(asked, probes), rng)
 
     def _calibrated(self, judge: Judge, probes: Sequence[Probe], rng: np.random.Generator) -> Judge:
         """The judge with the calibration that its name asks for.
