@@ -1,10 +1,11 @@
 """Bets on the means of groups: by hand, and their promise where answers of a group fail together."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmgt_core.audit.group_bets import counts_by_rank, p_values_of_groups, ranks_of_groups
+from lmgt_core.audit.group_bets import gains_by_rank, p_values_of_groups, ranks_of_groups
 from lmgt_core.audit.precision import Answers
 from lmgt_core.audit.thresholds import find_evidence, find_thresholds
 from lmgt_core.judging.judgment import Verdict
@@ -14,22 +15,24 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def test_counts_grow_with_the_rank() -> None:
-    admitted, right = counts_by_rank(np.array([7, 3, 7]), np.array([True, False, False]))
-    assert admitted.tolist() == [[0, 1, 1], [1, 1, 2]]  # group 3, then group 7
-    assert right.tolist() == [[0, 0, 0], [1, 1, 1]]
-    assert ranks_of_groups(admitted, [1, 2]) == [1, 3]
+def test_gains_grow_with_the_rank() -> None:
+    group, right = np.array([7, 3, 7]), np.array([True, False, False])
+    met, gains = gains_by_rank(group, right, np.array([4, 2, 4]), 0.75)
+    assert met.tolist() == [[False, True, True], [True, True, True]]  # group 3, then group 7
+    assert gains.tolist() == [[0, -0.375, -0.375], [0.0625, 0.0625, 0.0625 - 0.1875]]
+    assert ranks_of_groups(met, [1, 2]) == [1, 3]
 
 
 def test_one_group_wins_its_stake() -> None:
-    p = p_values_of_groups(np.array([[4]]), np.array([[4]]), 0.75, 0.05, rng())
-    assert p[0] == 1 / (1 + 0.9 / 0.75 * 0.25)  # all that may be staked, at a gain of .25
-    assert p_values_of_groups(np.array([[0]]), np.array([[0]]), 0.75, 0.05, rng())[0] == 1  # nobody bets
+    p = p_values_of_groups(np.array([[True]]), np.array([[0.25]]), 0.75, 0.05, rng())
+    assert p[0] == pytest.approx(1 / (1 + 0.95 / 0.75 * 0.25))  # all that may be staked, at a gain of .25
+    nobody = p_values_of_groups(np.array([[False]]), np.array([[0.0]]), 0.75, 0.05, rng())
+    assert nobody[0] == pytest.approx(1)
 
 
 def p_of_shares(shares: list[float], seed: int) -> float:
-    right = np.array([[round(10 * share)] for share in shares])
-    return float(p_values_of_groups(np.full_like(right, 10), right, 0.75, 0.05, rng(seed))[0])
+    gains = np.array([[share - 0.75] for share in shares])
+    return float(p_values_of_groups(np.full(gains.shape, True), gains, 0.75, 0.05, rng(seed))[0])
 
 
 @given(st.integers(0, 1000))
@@ -38,7 +41,7 @@ def test_groups_that_differ_little_prove_more(seed: int) -> None:
 
 
 def test_groups_all_at_the_demand_prove_nothing() -> None:
-    assert p_values_of_groups(np.full((30, 1), 4), np.full((30, 1), 3), 0.75, 0.05, rng())[0] == 1
+    assert p_of_shares([0.75] * 30, 0) == pytest.approx(1)
 
 
 def grouped(precision: float, each: int, seed: int) -> Answers:
@@ -56,7 +59,7 @@ def test_many_answers_of_few_groups_count_as_the_groups() -> None:
     assert (found.threshold, found.independent, found.admitted) == (0.9, 40, 1000)
 
 
-def test_groups_fewer_than_20_are_never_enough() -> None:
+def test_so_few_groups_that_none_of_them_may_err_prove_nothing() -> None:
     some = grouped(1.0, 25, 0)
-    assert find_thresholds(some.where(some.group < 19), 0.75, rng())[Verdict.GOOD] is None
-    assert find_thresholds(some.where(some.group < 20), 0.75, rng())[Verdict.GOOD] == 0.9
+    assert find_thresholds(some.where(some.group < 8), 0.75, rng())[Verdict.GOOD] is None  # .75 ** 8 > .1
+    assert find_thresholds(some.where(some.group < 10), 0.75, rng())[Verdict.GOOD] == 0.9
