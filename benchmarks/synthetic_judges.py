@@ -23,7 +23,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One synthetic judge's answers, all good, and what is true of it: precision and coverage from a confidence on."""
+    """One synthetic judge's answers, all good but for those of `two_actions`, and what is true of it: precision and coverage from a confidence on."""
 
     answers: Answers
     precision: Callable[[float], float]
@@ -94,6 +94,19 @@ def objects(precision: float, correlation: float, count: int, each: int) -> Call
         return Trial(
             said_good(rng.random(count * each), known[group], rng, group), lambda t: precision, lambda t: 1.0 - t
         )
+
+    return draw
+
+
+def two_actions(accuracy: float, states: int) -> Callable[[Rng], Trial]:
+    """Judges of states with one good and one bad action: good is said of both, of one or of none of a state's two."""
+
+    def draw(rng: Rng) -> Trial:
+        truth = np.tile([1, -1], states)
+        said = np.where(rng.random(2 * states) < accuracy, truth, -truth)
+        group = np.repeat(np.arange(states), 2)
+        answers = Answers(said, truth, rng.random(2 * states), np.ones(2 * states), group)
+        return Trial(answers, lambda t: accuracy, lambda t: 1.0 - t)
 
     return draw
 
@@ -182,6 +195,7 @@ FAMILIES = (
     Family("crossing the border again and again", curve(over_and_under)),
     Family("anyone", anyone),
     Family("balanced by design, at the border", balanced(0.9, 0.9 / 3 + 0.0005)),
+    Family("200 states of two actions, at the border", two_actions(UNDER, 200)),
     Family("40 objects of 10, known or not", objects(UNDER, 1, 40, 10)),
     Family("40 objects of 10, correlation .3", objects(UNDER, 0.3, 40, 10)),
     Family("100 objects of 4, correlation .1", objects(UNDER, 0.1, 100, 4)),
@@ -196,6 +210,8 @@ FAMILIES = (
     Family("always .80", curve(lambda c: np.full_like(c, 0.80)), hard=False),
     Family("always .85, 100 answers", curve(lambda c: np.full_like(c, 0.85), 100), hard=False),
     Family("always .85, one confidence", levels({0.85: 0.85}, [1.0]), hard=False),
+    Family("200 states of two actions, .85", two_actions(0.85, 200), hard=False),
+    Family("20 topics of 5, .95, correlation .1", objects(0.95, 0.1, 20, 5), hard=False),
     Family("40 objects of 10, .85, correlation .3", objects(0.85, 0.3, 40, 10), hard=False),
     Family("40 objects of 10, .85, correlation .05", objects(0.85, 0.05, 40, 10), hard=False),
     Family("100 objects of 4, .85, correlation .1", objects(0.85, 0.1, 100, 4), hard=False),

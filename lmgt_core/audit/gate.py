@@ -14,7 +14,6 @@ meets is a matter of `play_rates`.
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray

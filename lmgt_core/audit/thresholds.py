@@ -122,4 +122,3 @@ def _binomial_tails(right: NDArray[np.bool_], demand: float) -> NDArray[np.float
     from scipy.stats import binom
 
     return np.asarray(binom.sf(np.cumsum(right) - 1, np.arange(1, len(right) + 1), demand))
-
