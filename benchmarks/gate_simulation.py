@@ -161,10 +161,10 @@ not found. Coverage is lost; the promise stays.
 **Questions in groups.** Five questions about one topic are one piece of evidence if the judge errs about topics. Where
 questions come in groups, somebody bets on each group that more of its questions are answered right than was demanded;
 if that is false, the money is not expected to grow, whatever happens within groups (Waudby-Smith and Ramdas, arXiv
-2010.09686). The price: g groups without an error cannot prove more than a precision of delta to the power of 1 / g. Eight
-groups cannot prove .75 (.75 to the power of 8 is .1001), and nineteen .89. Housekeep's built-in table has nineteen
-validation objects; therefore judges that were not fitted to its train objects are asked about those, too, and judges
-that were (`minilm`, `preference`) are silent there unless they hardly ever err.
+2010.09686). The price: g groups without an error cannot prove more than a precision of delta to the power of 1 / g.
+Eight groups cannot prove .75 (.75 to the power of 8 is .1001), and nineteen cannot prove .89. Housekeep's built-in
+table has nineteen validation objects; therefore judges that were not fitted to its train objects are asked about those,
+too, and judges that were (`minilm`, `preference`) are silent there unless they hardly ever err.
 
 **The rate of play.** Half of the probes have the answer good. Where an agent that knows nothing meets good less often,
 a false GOOD is met more often than on the probes, and more is demanded there: with a rate of .3, a GOOD has to be right

@@ -23,7 +23,10 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One synthetic judge's answers, all good but for those of `two_actions`, and what is true of it: precision and coverage from a confidence on."""
+    """One synthetic judge's answers, and what is true of them: precision and coverage from a confidence on.
+
+    All answers are good, but for those of `two_actions`.
+    """
 
     answers: Answers
     precision: Callable[[float], float]

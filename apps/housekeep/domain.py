@@ -41,7 +41,7 @@ SEAMS: Mapping[ActionSpace, tuple[Seam, ...]] = {  # that the learners of an act
 class HousekeepDomain:
     """The homes of `episodes`, and a robot that acts in them by skills or by primitive actions.
 
-    `labels` say where objects belong; audits ask about objects that the judge was not fitted to, and never about those of test.
+    `labels` say where objects belong; audits ask about objects that the judge was not fitted to, never about test ones.
     `vocabulary` is the one that numbers the words of primitive observations.
     """
 

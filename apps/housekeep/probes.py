@@ -2,8 +2,9 @@
 
 They ask about validation objects, which no judge was fitted to, and train objects, for judges that were not. Half of
 the questions of each kind have the answer good. For picks that is what the agent meets: about half of the objects of an
-episode are misplaced, and the wrong places are spread evenly. For places, an agent that places at random is right once in ten times, and one that has learned always: half
-lies between, and lets a judge's precision be compared with the accuracy of `noisy-oracle`, whose break-even is known.
+episode are misplaced, and the wrong places are spread evenly. For places, an agent that places at random is right once
+in ten times, and one that has learned always: half lies between, and lets a judge's precision be compared with the
+accuracy of `noisy-oracle`, whose break-even is known. What an audit demands takes the rate of random play into account.
 """
 
 import numpy as np

@@ -2,9 +2,9 @@
 
 The gate is selective: for each verdict it finds the lowest confidence from which on the precision is at least what was
 demanded, with probability 1 - delta after the search (`thresholds`); below it, or without one, the judge abstains. All
-probes take part in the search, but for those that the judge was fitted to: the promise needs no second half, and a
-half as many probes would cost coverage. What is reported beside it, `held_out`, is therefore cross-fitted: each tenth
-of the groups is put to a gate whose thresholds the other nine tenths chose.
+probes take part in the search, but for those that the judge was fitted to (`unseen`): the promise needs no second half,
+and half as many probes would cost coverage. What is reported beside it, `held_out`, is therefore cross-fitted: each
+tenth of the groups is put to a gate whose thresholds the other nine tenths chose.
 
 A precision holds for the mix of labels that it was measured on: where nine probes in ten are bad, whoever always says
 bad is right nine times in ten. So the probes have to be mixed evenly (`balance_probes`), and the mix that an agent
@@ -107,8 +107,9 @@ def audit_judge(
 
     `min_precision` is demanded of every verdict, or of each its own (`good=.8,bad=.7`); it holds for each with
     probability 1 - `delta`, in play if `play_rates` are given, and else on decisions mixed as the probes are. `rng`
-    (default: a generator seeded with 0) draws orders, folds and bootstrap samples; probes to whose labels the judge was
-    fitted are left out, and not asked (`unseen`); `gated` only records whether the gate will be in force; `progress` is told how many probes were asked in each batch.
+    (default: a generator seeded with 0) draws orders, folds and bootstrap samples. Probes to whose labels the judge was
+    fitted are left out, and not asked (`unseen`). `gated` only records whether the gate will be in force; `progress` is
+    told how many probes were asked in each batch.
     """
     demands = parse_demands(min_precision)
     if not 0 < delta < 1:
