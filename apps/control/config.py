@@ -44,8 +44,8 @@ class TableConfig:
     """Size of a shift, in units of reward."""
     gate: bool = True
     """Audit the judges first and let each speak only where it is precise enough; --no-gate lets them always speak."""
-    min_precision: float = 0.75
-    """The lower bound of the precision that a verdict needs to be let through."""
+    min_precision: float | str = 0.75
+    """The precision that a verdict needs to be let through, or one for each: good=.75,bad=.75."""
     strategy: str = "zero-shot"
     """Prompt strategy: a template in apps/control/prompts/<task>, or in --prompts."""
     prompts: Path | None = None

@@ -13,10 +13,11 @@ from apps.housekeep.describe_arrays import PrimitiveDescriber
 from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.episodes.load import load_many
 from apps.housekeep.knowledge.judges import DOMAIN, knowledge, make_context
-from apps.housekeep.knowledge.labels import Labels
+from apps.housekeep.knowledge.labels import TRAIN, Labels
 from apps.housekeep.oracle import PICK, PLACE
-from apps.housekeep.probes import probe_set
+from apps.housekeep.probes import probe_set, random_play
 from lmgt_core.audit.audit import Probe
+from lmgt_core.audit.play_rates import PlayRates
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.domain import Domain, Render
 from lmgt_core.guidance.shift_source import Describe, one_by_one
@@ -28,7 +29,8 @@ from lmgt_core.rules.cards import Seam
 from lmgt_core.rules.make import ADVISED
 
 PROMPTS = Path(__file__).parent / "prompts"
-PROBES = 1200
+PROBES = 1200  # at most, about validation objects
+PROBES_OF_TRAIN = 400
 SEAMS: Mapping[ActionSpace, tuple[Seam, ...]] = {  # that the learners of an action space serve
     "skills": (Seam.REWARD, Seam.AGENT),
     "primitive": (Seam.REWARD,),
@@ -39,7 +41,7 @@ SEAMS: Mapping[ActionSpace, tuple[Seam, ...]] = {  # that the learners of an act
 class HousekeepDomain:
     """The homes of `episodes`, and a robot that acts in them by skills or by primitive actions.
 
-    `labels` say where objects belong; audits ask about objects that neither judges nor episodes were made from.
+    `labels` say where objects belong; audits ask about objects that the judge was not fitted to, never about test ones.
     `vocabulary` is the one that numbers the words of primitive observations.
     """
 
@@ -68,8 +70,16 @@ class HousekeepDomain:
         return load_strategy(self.prompts or PROMPTS, strategy, self.documents, facts=FACTS)
 
     def probes(self, render: Render, rng: np.random.Generator) -> Sequence[Probe]:
-        """Questions about validation objects; their labels never come from episodes."""
-        return probe_set(self.labels, render, rng, PROBES)
+        """Questions about validation objects, then some about train objects; their labels never come from episodes.
+
+        An audit leaves out the train objects where the judge was fitted to them; for others, more objects prove more.
+        """
+        known = probe_set(self.labels, render, rng, PROBES)
+        return known + probe_set(self.labels, render, rng, PROBES_OF_TRAIN, TRAIN)
+
+    def play_rates(self) -> PlayRates:
+        """How often right is to pick and to place for a robot that does both at random, from train objects' labels."""
+        return random_play(self.labels)
 
     def questions(self) -> Iterator[Description]:
         """Every pick and place that can come up in the episodes: a scene's objects at all of its places."""

@@ -129,8 +129,8 @@ class AuditConfig:
     """A folder of your own prompt templates."""
     documents: Path | None = None
     """What --strategy retrieval reads: a folder of .txt or .md files."""
-    min_precision: float = 0.75
-    """The lower bound of the precision that the gate demands of a verdict."""
+    min_precision: float | str = 0.75
+    """The precision that the gate demands of every verdict, or of each its own: good=.75,bad=.75."""
     cache: Path | None = None
     """A file of judgments: what is in it is not asked again, and what is asked is added."""
     json: Path | None = None

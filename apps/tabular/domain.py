@@ -13,6 +13,7 @@ from apps.tabular.labels import VERDICTS, Labels, oracle_labels
 from apps.tabular.mdp import FiniteMDP
 from apps.tabular.worlds import WORLDS, make_world
 from lmgt_core.audit.audit import Probe, balance_probes
+from lmgt_core.audit.play_rates import PlayRates
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.domain import Render
 from lmgt_core.guidance.shift_source import Describe, one_by_one
@@ -58,6 +59,11 @@ class TabularDomain:
             for state, action in self._pairs()
         ]
         return balance_probes(probes, rng)
+
+    def play_rates(self) -> PlayRates:
+        """How often the best and the other actions are chosen by who knows nothing: any action in any state alike."""
+        good = float(np.mean([self.truth[pair] > 0 for pair in self._pairs()]))
+        return PlayRates.known({Verdict.GOOD: good, Verdict.BAD: 1.0 - good})
 
     def questions(self) -> Iterator[Description]:
         """Every action in every state that is no end."""

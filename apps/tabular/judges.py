@@ -64,14 +64,16 @@ class Gated:
 def gate(mdp: FiniteMDP, table: Table, min_precision: float | None, rng: np.random.Generator) -> Gated:
     """The judge behind its gate, audited on as many good as bad actions; ungated if `min_precision` is None.
 
-    Precision and coverage are those on all actions of all states that are no ends, where most actions are bad.
+    Precision and coverage are those on all actions of all states that are no ends, where most actions are bad; what is
+    demanded holds at that rate.
     """
     domain, judge = TabularDomain(mdp), LabelJudge(table)
     truth = domain.truth
     states = np.flatnonzero(~mdp.terminal)
     gated = [list(row) for row in table]
     if min_precision is not None:
-        audit = audit_judge(judge, domain.probes(TEMPLATE.render, rng), min_precision, rng, gated=True)
+        probes = domain.probes(TEMPLATE.render, rng)
+        audit = audit_judge(judge, probes, min_precision, rng, gated=True, play_rates=domain.play_rates())
         selective = SelectiveGate(judge, audit.thresholds)
         for s in states:
             gated[s] = selective.judge([TEMPLATE.render(described(int(s), a)) for a in range(mdp.actions)])

@@ -42,10 +42,11 @@ def fewer_probes(probes: Sequence[Probe], n: int, rng: np.random.Generator) -> l
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What the gated judge did on the half of the probes that did not choose its thresholds.
+    """What gated judges did on probes that did not choose their thresholds: each tenth, behind the other nine's gate.
 
-    `coverage`: share of the probes on which it spoke; `precision`: share of those on which it was right, with its 95 %
-    interval, and for each verdict with their number; None where it did not speak.
+    `n`: the probes, without those that the judge was fitted to; `coverage`: share of them on which it spoke;
+    `precision`: share of those on which it was right, with its 95 % interval, and for each verdict with their number;
+    None where it did not speak.
     """
 
     n: int
@@ -63,8 +64,12 @@ class Audit:
     out: those have rates of their own. `baseline` is the accuracy of always giving the most frequent label, with no
     model. `bias` is, for each value of each categorical fact, the mean label given minus the mean true label.
     `thresholds` are confidences, None where the judge abstains. `gated` says whether the gate is in force, `silent`
-    whether it lets nothing through. `held_out_ok` is False where a verdict's held-out precision is under
-    `min_precision`, None where the held-out half cannot tell.
+    whether it lets nothing through. `held_out_ok` is False where a verdict's held-out precision is under what was
+    demanded, None where held-out probes cannot tell. `min_precision` is one number, or one for each verdict.
+
+    `delta` is how often a verdict's promise may fail, over the draw of probes; `promises` says for each verdict what
+    was demanded, what that means on probes mixed as these are, and the answers that were tested. `brier`,
+    `calibration_curve` and the rates of true answers are explained in `reliability`.
     """
 
     judge: str
@@ -80,12 +85,18 @@ class Audit:
     abstention_rate: float
     unreadable_rate: float
     seconds_per_judgment: float
-    min_precision: float
+    min_precision: float | Mapping[str, float]
     thresholds: Thresholds
     held_out: HeldOut
     held_out_ok: bool | None
     gated: bool
     silent: bool
+    delta: float
+    promises: Mapping[str, Mapping[str, float | int | None]]
+    brier: float | None
+    calibration_curve: Sequence[Mapping[str, float | int]]
+    true_positive_rate: float | None
+    true_negative_rate: float | None
 
     def as_dict(self) -> dict[str, Any]:
         """The fields by name, as plain JSON values."""
@@ -98,18 +109,30 @@ class Audit:
         """One line for the beginning of a run: whether the judge speaks, where, and how that was checked."""
         if not self.gated:
             return f"judge {self.judge} is NOT gated: it speaks on everything (accuracy {_percent(self.accuracy)})"
+        sure = f"at {_percent(1 - self.delta)} certainty for each verdict"
         if self.silent:
-            wanted = f"no confidence has a precision of at least {self.min_precision:g} for sure"
+            wanted = f"no confidence has a precision of {self._demanded} {sure}"
             return f"judge {self.judge} is SILENT: {wanted}; training goes on without shifts"
         spoken = ", ".join(f"{v.value} from {t:.3f}" for v, t in self.thresholds.items() if t is not None)
         checked = (
             f"held-out precision {_percent(self.held_out.precision)} at coverage {_percent(self.held_out.coverage)}"
         )
-        warning = "" if self.held_out_ok else "; WARNING: the held-out half does not confirm the gate"
-        if self.baseline >= self.min_precision:
+        warning = "" if self.held_out_ok else "; WARNING: held-out probes do not confirm the gate"
+        if self.baseline >= self._least:
             share = _percent(self.baseline)
             warning += f"; WARNING: {share} of the probes have one label, so always giving it would pass the gate"
-        return f"judge {self.judge} speaks on {spoken}; {checked}{warning}"
+        return f"judge {self.judge} speaks on {spoken} ({self._demanded} {sure}); {checked}{warning}"
+
+    @property
+    def _demanded(self) -> str:
+        if isinstance(self.min_precision, float):
+            return f"at least {self.min_precision:g}"
+        return "at least " + ", ".join(f"{demand:g} for {verdict}" for verdict, demand in self.min_precision.items())
+
+    @property
+    def _least(self) -> float:
+        one = self.min_precision
+        return one if isinstance(one, float) else min(one.values(), default=1.0)
 
 
 def _percent(share: float | None) -> str:

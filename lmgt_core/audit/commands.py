@@ -69,8 +69,8 @@ class AuditConfig(JudgeTaskConfig):
     """Judges, divided by commas (by semicolons where a name holds a comma)."""
     strategies: str = "zero-shot"
     """Prompt strategies, divided by commas: name-only, zero-shot, few-shot, cot, retrieval."""
-    min_precision: float = MIN_PRECISION
-    """The lower bound of the precision that the gate demands of a verdict."""
+    min_precision: float | str = MIN_PRECISION
+    """The precision that the gate demands of every verdict, or of each its own: good=.75,bad=.75."""
     questions: int | None = None
     """Ask about so many of the labelled questions only, labels in the same shares: for slow judges."""
     out: Path | None = None
@@ -110,7 +110,7 @@ def guided(
     strategy: str,
     domain: Domain,
     cache: Path | None = None,
-    min_precision: float = MIN_PRECISION,
+    min_precision: float | str = MIN_PRECISION,
     made: Judge | None = None,
 ) -> Guidance:
     """The judge of this name under this strategy in the domain, behind the cache file; UserError for `none`."""

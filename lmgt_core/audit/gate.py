@@ -1,14 +1,14 @@
 """A judge is audited before it trains anything, and then speaks only where it was seen to be precise.
 
-The gate is selective: on one half of the labelled probes it finds, for each verdict, the lowest confidence from which
-on the precision has a lower bound of at least `min_precision`; below it, or without one, the judge abstains. Twenty
-thresholds are tried for each verdict, so the bound of the one chosen is a little optimistic: with 400 probes a side and
-a precision of exactly .75 at every confidence, a verdict passed a demand of .75 in 17 % of 60 trials; at .70, in 3 %.
-Therefore the other half of the probes, which had no say, reports precision and coverage, and `held_out_ok` says whether
-the halves agree.
+The gate is selective: for each verdict it finds the lowest confidence from which on the precision is at least what was
+demanded, with probability 1 - delta after the search (`thresholds`); below it, or without one, the judge abstains. All
+probes take part in the search, but for those that the judge was fitted to (`unseen`): the promise needs no second half,
+and half as many probes would cost coverage. What is reported beside it, `held_out`, is therefore cross-fitted: each
+tenth of the groups is put to a gate whose thresholds the other nine tenths chose.
 
 A precision holds for the mix of labels that it was measured on: where nine probes in ten are bad, whoever always says
-bad is right nine times in ten. So the probes have to be mixed as the decisions will be, or evenly (`balance_probes`).
+bad is right nine times in ten. So the probes have to be mixed evenly (`balance_probes`), and the mix that an agent
+meets is a matter of `play_rates`.
 """
 
 import time
@@ -19,16 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmgt_core.audit.audit import Audit, HeldOut, Probe, Thresholds, balance_probes
-from lmgt_core.audit.precision import (
-    Answers,
-    Bound,
-    auc,
-    auc_interval,
-    group_weights,
-    precision_bounds,
-    precision_interval,
-)
-from lmgt_core.errors import UserError
+from lmgt_core.audit.demands import VERDICTS, Demands, parse_demands
+from lmgt_core.audit.play_rates import Confusion, PlayRates, confusion, demands_on_probes
+from lmgt_core.audit.precision import Answers, auc, auc_interval, precision_interval
+from lmgt_core.audit.reliability import brier_score, calibration_curve, rate_of_true
+from lmgt_core.audit.thresholds import DELTA, LABELS, MIN_PROBES, TOLERANCE, find_evidence, find_thresholds
+from lmgt_core.audit.unseen import unseen
 from lmgt_core.judging.judge import Judge, JudgeKind, ask
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
@@ -37,6 +33,7 @@ from lmgt_core.rules.shift import speaks
 __all__ = [
     "Audit",
     "HeldOut",
+    "PlayRates",
     "Probe",
     "SelectiveGate",
     "Thresholds",
@@ -45,11 +42,8 @@ __all__ = [
     "find_thresholds",
 ]
 
-LABELS: Mapping[Verdict, int] = {Verdict.GOOD: 1, Verdict.NEUTRAL: 0, Verdict.BAD: -1}
 MIN_PRECISION = 0.75
-MIN_PROBES = 20  # answers in a region before it may be trusted
-CANDIDATES = 20  # thresholds tried for each verdict
-TOLERANCE = 1e-6  # of confidences: a model's last digits change with the batch
+FOLDS = 10  # of the cross-fitted report
 FACT_VALUES = 12  # facts with more values than this are no categories to report a bias for
 BATCH = 64  # questions between two steps of the progress bar, and what a killed audit asks again
 
@@ -100,35 +94,46 @@ class SelectiveGate:
 def audit_judge(
     judge: Judge,
     probes: Sequence[Probe],
-    min_precision: float = MIN_PRECISION,
+    min_precision: float | str | Mapping[Verdict, float] = MIN_PRECISION,
     rng: np.random.Generator | None = None,
     *,
     gated: bool = True,
-    bound: Bound = "both",
+    delta: float = DELTA,
     min_probes: int = MIN_PROBES,
+    play_rates: PlayRates | None = None,
     progress: Callable[[int], object] = lambda asked: None,
 ) -> Audit:
     """What `judge` is worth on `probes`, and the thresholds that a `SelectiveGate` needs.
 
-    `rng` (default: a generator seeded with 0) splits the groups into halves and draws bootstrap samples; `gated` only
-    records whether the gate will be in force; `progress` is told how many probes were asked in each batch.
+    `min_precision` is demanded of every verdict, or of each its own (`good=.8,bad=.7`); it holds for each with
+    probability 1 - `delta`, in play if `play_rates` are given, and else on decisions mixed as the probes are. `rng`
+    (default: a generator seeded with 0) draws orders, folds and bootstrap samples. Probes to whose labels the judge was
+    fitted are left out, and not asked (`unseen`). `gated` only records whether the gate will be in force; `progress` is
+    told how many probes were asked in each batch.
     """
-    if not 0 < min_precision < 1:
-        raise UserError(f"--min-precision {min_precision}: a precision to demand lies between 0 and 1, like 0.75")
+    demands = parse_demands(min_precision)
+    if not 0 < delta < 1:
+        raise ValueError(f"delta {delta}: the probability that a promise fails lies between 0 and 1")
     if not probes or any(p.label not in LABELS for p in probes):
         raise ValueError("an audit needs probes labelled good, neutral or bad; without labels a run is unaudited")
     rng = rng or np.random.default_rng(0)
+    if not (probes := unseen(judge, probes)):
+        raise ValueError("the judge was fitted to all probes, so none can audit it")
     start = time.perf_counter()
     judgments = _ask_all(judge, [p.prompt for p in probes], progress)
     seconds = max(time.perf_counter() - start, sum(j.cost.seconds for j in judgments)) / len(probes)
     spoken, answers = _answers(probes, judgments)
-    calibrates = split_groups([p.group for p in probes], rng)
-    thresholds = find_thresholds(answers.where(calibrates[spoken]), min_precision, rng, bound, min_probes)
-    held_out = _held_out(answers.where(~calibrates[spoken]), int((~calibrates).sum()), thresholds, rng)
+    _, label_counts = np.unique([p.label for p in probes], return_counts=True)
+    shares = {v: float(np.mean([p.label is v for p in probes])) for v in VERDICTS}
+    heard = _confusion(probes, judgments, rng)
+    on_probes, spend = demands_on_probes(demands, play_rates, shares, heard, delta)
+    evidence = find_evidence(answers, on_probes, rng, spend, min_probes)
+    thresholds = {verdict: one.threshold for verdict, one in evidence.items()}
+    held_out = _held_out(answers, len(probes), thresholds, on_probes, spend, min_probes, rng)
     unreadable = sum(j.verdict is Verdict.UNREADABLE for j in judgments)
     sides = answers.truth != 0
     side_score, side_good, side_group = answers.score[sides], answers.truth[sides] > 0, answers.group[sides]
-    _, label_counts = np.unique([p.label for p in probes], return_counts=True)
+    heard_rows = np.flatnonzero(spoken).tolist()
     return Audit(
         judge=judge.id,
         kind=judge.kind.value,
@@ -143,17 +148,26 @@ def audit_judge(
         abstention_rate=(len(probes) - len(answers) - unreadable) / len(probes),
         unreadable_rate=unreadable / len(probes),
         seconds_per_judgment=seconds,
-        min_precision=min_precision,
+        min_precision=_one_or_each(demands),
         thresholds=thresholds,
         held_out=held_out,
-        held_out_ok=_confirms(held_out, min_precision),
+        held_out_ok=_confirms(held_out, demands),
         gated=gated,
         silent=gated and all(t is None for t in thresholds.values()),
+        delta=delta,
+        promises={
+            v.value: {"demanded": demands.get(v), "demanded_on_probes": on_probes.get(v), **one.as_dict()}
+            for v, one in evidence.items()
+        },
+        brier=brier_score([judgments[i] for i in heard_rows], [probes[i].label for i in heard_rows]),
+        calibration_curve=calibration_curve(answers),
+        true_positive_rate=rate_of_true(answers, LABELS[Verdict.GOOD]),
+        true_negative_rate=rate_of_true(answers, LABELS[Verdict.BAD]),
     )
 
 
 def split_groups(groups: Sequence[str], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """[probe] whether it calibrates the gate: about half of the probes, whole groups, drawn by `rng`."""
+    """[probe] whether it lies in the first half: about half of the probes, whole groups, drawn by `rng`."""
     names, index, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     order = rng.permutation(len(names))
     before = np.zeros(len(names), dtype=np.int64)
@@ -162,33 +176,14 @@ def split_groups(groups: Sequence[str], rng: np.random.Generator) -> NDArray[np.
     return np.asarray(chosen[index])
 
 
-def find_thresholds(
-    answers: Answers,
-    min_precision: float,
-    rng: np.random.Generator,
-    bound: Bound = "both",
-    min_probes: int = MIN_PROBES,
-) -> Thresholds:
-    """For each verdict the lowest confidence from which on its precision is surely `min_precision`, or None."""
-    names, group = np.unique(answers.group, return_inverse=True)
-    weights = group_weights(max(len(names), 1), rng)
-    answers = Answers(answers.said, answers.truth, answers.confidence, answers.score, group)
-    return {
-        verdict: _threshold(answers.where(answers.said == label), min_precision, weights, bound, min_probes)
-        for verdict, label in LABELS.items()
-    }
-
-
-def _threshold(
-    answers: Answers, min_precision: float, weights: NDArray[np.float64], bound: Bound, min_probes: int
-) -> float | None:
-    if len(answers) < min_probes:
-        return None
-    levels = np.quantile(answers.confidence, np.linspace(0, 1, CANDIDATES, endpoint=False), method="lower")
-    candidates = np.unique(levels)
-    counts, lower = precision_bounds(answers, candidates, weights, bound)
-    trusted = candidates[(counts >= min_probes) & (lower >= min_precision)]
-    return float(trusted[0]) if len(trusted) else None
+def _confusion(probes: Sequence[Probe], judgments: Sequence[Judgment], rng: np.random.Generator) -> Confusion:
+    """What was said to each label, counted on one probe of each group and label."""
+    chosen: dict[tuple[str, Verdict], int] = {}
+    for row in rng.permutation(len(probes)).tolist():
+        chosen.setdefault((probes[row].group, probes[row].label), row)
+    rows = list(chosen.values())
+    said = np.array([judgments[i].verdict.value if speaks(judgments[i]) else "" for i in rows], dtype=str)
+    return confusion(said, np.array([probes[i].label.value for i in rows], dtype=str))
 
 
 def _ask_all(judge: Judge, prompts: Sequence[Prompt], progress: Callable[[int], object]) -> list[Judgment]:
@@ -214,17 +209,44 @@ def _answers(probes: Sequence[Probe], judgments: Sequence[Judgment]) -> tuple[ND
     )
 
 
-def _held_out(answers: Answers, n: int, thresholds: Thresholds, rng: np.random.Generator) -> HeldOut:
-    """What is left of the held-out answers under the gate."""
-    limit = {LABELS[v]: np.inf if t is None else t - TOLERANCE for v, t in thresholds.items()}
-    admitted = answers.where(answers.confidence >= np.array([limit[s] for s in answers.said.tolist()]))
+def _held_out(
+    answers: Answers,
+    n: int,
+    thresholds: Thresholds,
+    demands: Demands,
+    delta: float,
+    min_probes: int,
+    rng: np.random.Generator,
+) -> HeldOut:
+    """What gates whose thresholds the other folds chose let through of each fold; only verdicts that have `thresholds`.
+
+    Each fold's own answers have no say in its gate, so its precision is not flattered by the search.
+    """
+    names, group = np.unique(answers.group, return_inverse=True)
+    fold = rng.permutation(np.arange(len(names)) % FOLDS)[group] if len(names) else np.zeros(0, np.int64)
+    limit = np.full(len(answers), np.inf)
+    for index in range(FOLDS):
+        found = find_thresholds(answers.where(fold != index), demands, rng, delta, min_probes)
+        for verdict, threshold in found.items():
+            if threshold is not None and thresholds[verdict] is not None:
+                limit[(fold == index) & (answers.said == LABELS[verdict])] = threshold - TOLERANCE
+    admitted = answers.where(answers.confidence >= limit)
     coverage = len(admitted) / n if n else 0.0
     return HeldOut(n, coverage, _share(admitted), precision_interval(admitted, rng), _by_verdict(admitted))
 
 
-def _confirms(held_out: HeldOut, min_precision: float) -> bool | None:
-    seen = [v["precision"] for v in held_out.by_verdict.values() if v["precision"] is not None]
-    return all(p >= min_precision for p in seen) if seen else None
+def _confirms(held_out: HeldOut, demands: Demands) -> bool | None:
+    """Whether no verdict's held-out precision is under what was demanded of it; None where none was let through."""
+    seen = [(demands[Verdict(v)], row["precision"]) for v, row in held_out.by_verdict.items() if row["n"]]
+    return all(p is not None and p >= demand for demand, p in seen) if seen else None
+
+
+def _one_or_each(demands: Demands) -> float | dict[str, float]:
+    """One number where all verdicts have the same demand, else one for each that has one."""
+    different = set(demands.values())
+    if len(different) == 1 and len(demands) == len(VERDICTS):
+        return different.pop()
+    return {verdict.value: demand for verdict, demand in demands.items()}
 
 
 def _share(answers: Answers) -> float | None:

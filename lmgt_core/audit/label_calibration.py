@@ -85,11 +85,16 @@ class LabelCalibration:
 
 
 class CalibratedJudge:
-    """A judge around a judge whose probabilities are calibrated."""
+    """A judge around a judge whose probabilities are calibrated.
 
-    def __init__(self, judge: Judge, calibration: LabelCalibration) -> None:
+    `fitted_to` holds the digests of the questions whose labels the calibration learned from; no audit may use them to
+    set a gate.
+    """
+
+    def __init__(self, judge: Judge, calibration: LabelCalibration, fitted_to: frozenset[str] = frozenset()) -> None:
         self.judged = judge
         self.calibration = calibration
+        self.fitted_to = fitted_to
 
     @property
     def id(self) -> str:
@@ -197,10 +202,9 @@ def _triple(offsets: NDArray[np.float64]) -> Offsets:
 
 
 def training_half(probes: Sequence[Probe], rng: np.random.Generator) -> list[Probe]:
-    """The half of the probes on which an audit with a generator in the same state sets its thresholds.
+    """A half of the probes, whole groups, drawn by `rng`: to learn from.
 
-    So `learned(judge, training_half(probes, default_rng(0)))` and then `audit_judge(..., rng=default_rng(0))` never
-    report on a probe that was learned from.
+    `audit_judge` sets the gate of a judge from `calibrate(judge, "learned", ...)` on the other half, and reports on it.
     """
     chosen = split_groups([p.group for p in probes], rng)
     return [probe for probe, mine in zip(probes, chosen.tolist(), strict=True) if mine]
@@ -229,12 +233,13 @@ def calibrate(
     """`judge` calibrated by `method`; best around a cache, so that what is asked here is asked once.
 
     `template` asks about nothing, `actions` are those of per-action calibration, `probes` what `learned` learns from:
-    the training half of an audit's, never all of them. UserError where the method lacks what it needs.
+    a training half, never all that an audit has, since its gate is set on the others. UserError where the method lacks
+    what it needs.
     """
     if method == "learned":
         if not probes:
             raise UserError("calibration=learned: there are no labelled probes here; use calibration=contextual")
-        return CalibratedJudge(judge, learned(judge, probes))
+        return CalibratedJudge(judge, learned(judge, probes), frozenset(p.prompt.digest for p in probes))
     if template.conditional:
         raise UserError(
             f"calibration={method}: an answer of this template is good for one kind of decision and bad for another, "

@@ -1,20 +1,17 @@
-"""How sure one can be of a judge: bounds of a precision and of an AUC, from probes that come in groups.
+"""How sure one can be of a judge: intervals of a precision and of an AUC, from probes that come in groups.
 
 Probes of one group (one object, one card hand) share their errors, so they count for fewer than they are: a cluster
 bootstrap draws whole groups. Clopper-Pearson takes probes as independent, but is exact for few of them, where the
-bootstrap is not (having seen no error, it knows no doubt). The smaller of the two is the default.
+bootstrap is not (having seen no error, it knows no doubt). An interval takes the wider side of the two.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 500
 ALPHA = 0.05  # one-sided, for lower bounds
-Bound = Literal["both", "clopper-pearson", "bootstrap"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +32,11 @@ class Answers:
 
     def where(self, mask: NDArray[np.bool_]) -> "Answers":
         """The answers under `mask`."""
-        return Answers(self.said[mask], self.truth[mask], self.confidence[mask], self.score[mask], self.group[mask])
+        return self.at(np.flatnonzero(mask))
+
+    def at(self, rows: NDArray[np.int64]) -> "Answers":
+        """The answers at `rows`, in that order."""
+        return Answers(self.said[rows], self.truth[rows], self.confidence[rows], self.score[rows], self.group[rows])
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -53,36 +54,6 @@ def clopper_pearson(right: int, n: int, alpha: float = ALPHA) -> float:
 def group_weights(groups: int, rng: np.random.Generator, resamples: int = RESAMPLES) -> NDArray[np.float64]:
     """[resample, group] how often each group is drawn when as many are drawn, with replacement, as there are."""
     return rng.multinomial(groups, np.full(groups, 1.0 / groups), size=resamples).astype(np.float64)
-
-
-def bootstrap_lower(
-    right: NDArray[np.float64], n: NDArray[np.float64], weights: NDArray[np.float64], alpha: float = ALPHA
-) -> NDArray[np.float64]:
-    """[region] lower bounds of right / n, which are [group, region] counts; a draw without any probe counts as 0.
-
-    One group alone says nothing about others: its bound is 0.
-    """
-    if len(n) < 2:
-        return np.zeros(n.shape[1])
-    drawn = weights @ n  # [resample, region]
-    precision = np.divide(weights @ right, drawn, out=np.zeros_like(drawn), where=drawn > 0)
-    return np.asarray(np.quantile(precision, alpha, axis=0, method="lower"))
-
-
-def precision_bounds(
-    answers: Answers, thresholds: Sequence[float], weights: NDArray[np.float64], bound: Bound
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """For each threshold, [threshold], the number of answers at or above it and the lower bound of their precision."""
-    above = answers.confidence[:, None] >= np.asarray(thresholds)[None, :]  # [answer, threshold]
-    right = above & answers.right[:, None]
-    exact = np.array([clopper_pearson(int(r), int(n)) for r, n in zip(right.sum(0), above.sum(0), strict=True)])
-    if bound == "clopper-pearson":
-        return above.sum(0), exact
-    by_group = np.zeros((2, weights.shape[1], len(thresholds)))
-    np.add.at(by_group[0], answers.group, right)
-    np.add.at(by_group[1], answers.group, above)
-    drawn = bootstrap_lower(by_group[0], by_group[1], weights)
-    return above.sum(0), drawn if bound == "bootstrap" else np.minimum(exact, drawn)
 
 
 def auc(score: NDArray[np.float64], good: NDArray[np.bool_], weight: NDArray[np.float64] | None = None) -> float | None:

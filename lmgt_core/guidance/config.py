@@ -16,8 +16,8 @@ class JudgeConfig:
     """Size of a shift, in units of reward."""
     gate: bool = True
     """Audit the judge first and let it speak only where it is precise enough; --no-gate lets it always speak."""
-    min_precision: float = 0.75
-    """The lower bound of the precision that a verdict needs to be let through."""
+    min_precision: float | str = 0.75
+    """The precision that a verdict needs to be let through, or one for each: good=.75,bad=.75."""
     strategy: str = "zero-shot"
     """Prompt strategy: the name of a template in the app's prompts, or in --prompts."""
     prompts: Path | None = None

@@ -1,11 +1,12 @@
 """What a world lends to guidance: everything that a judge needs to know of it, and nothing of how it is learned."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from lmgt_core.audit.audit import Probe
+from lmgt_core.audit.play_rates import PlayRates
 from lmgt_core.guidance.shift_source import Describe
 from lmgt_core.judging.description import Description
 from lmgt_core.judging.prompt import Prompt, PromptTemplate
@@ -55,4 +56,16 @@ class Domain(Protocol):
 
     def read(self, state: str, action: str) -> Description:
         """The description of what a user typed for --state and --action; UserError for what is not understood."""
+        ...
+
+
+@runtime_checkable
+class LendsPlayRates(Protocol):
+    """A domain that knows how often labels occur in play; one without this method is judged at its probes' rates."""
+
+    def play_rates(self) -> PlayRates | None:
+        """The rates of labels among the decisions of a policy that knows nothing; None where they are not known.
+
+        Never estimated from what an evaluation uses. The same at every call.
+        """
         ...

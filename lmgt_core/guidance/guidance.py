@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lmgt_core.audit.audit import Audit, Probe
+from lmgt_core.audit.demands import parse_demands
 from lmgt_core.audit.gate import SelectiveGate, audit_judge
 from lmgt_core.audit.label_calibration import (
     ACTION,
@@ -22,11 +23,12 @@ from lmgt_core.audit.label_calibration import (
     split_calibration,
     training_half,
 )
+from lmgt_core.audit.unseen import unseen
 from lmgt_core.cache.judge_cache import JudgeCache
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.background import BackgroundShifts
 from lmgt_core.guidance.config import JudgeConfig
-from lmgt_core.guidance.domain import Domain
+from lmgt_core.guidance.domain import Domain, LendsPlayRates
 from lmgt_core.guidance.shift_source import RewardShifter, ShiftSource
 from lmgt_core.judging.judge import Judge, JudgeKind, ask, seeded
 from lmgt_core.judging.judgment import Judgment, Verdict
@@ -80,8 +82,7 @@ class Guidance:
         had.
         """
         make_rule(config.rule, config.scale, 1, seams=seams)
-        if not 0 < config.min_precision < 1:
-            raise UserError(f"--min-precision {config.min_precision}: a precision lies between 0 and 1, like 0.75")
+        parse_demands(config.min_precision)
         if config.judge_ahead and config.rule in ADVISED:
             raise UserError(f"--judge-ahead: an agent under --rule {config.rule} acts on judgments, so it has to wait")
         template = RememberedTemplate(domain.template(config.strategy))
@@ -161,12 +162,22 @@ class Guidance:
         answers: list[Judgment] = []
         bar = progress("audit questions", len(probes)) if advance is None else nullcontext(None)
         with self._asked() as asked, bar as own:
-            calibration = self._calibrated(asked, probes, rng)
-            judge = _Recorder(CalibratedJudge(asked, calibration) if calibration else asked, answers)
+            probes = unseen(asked, probes)
+            judge = self._calibrated(asked, probes, rng)
+            calibration = judge.calibration if isinstance(judge, CalibratedJudge) else None
             tick = own.advance if own is not None else advance
             assert tick is not None
-            audit = audit_judge(judge, probes, self.config.min_precision, rng, gated=self.gated, progress=tick)
-        return Measured(audit, calibration, probes, answers)
+            rates = self.domain.play_rates() if isinstance(self.domain, LendsPlayRates) else None
+            audit = audit_judge(
+                _Recorder(judge, answers),
+                probes,
+                self.config.min_precision,
+                rng,
+                gated=self.gated,
+                play_rates=rates,
+                progress=tick,
+            )
+        return Measured(audit, calibration, unseen(judge, probes), answers)
 
     def ask_ahead(self) -> int:
         """Has everything judged that a training may ask, where that is little or quick; how many questions there were.
@@ -221,21 +232,23 @@ class Guidance:
     def calibrated(self) -> Iterator[Judge]:
         """The judge behind its cache, calibrated as its name asks, without a gate; closed at the end of the block.
 
-        Of labels, a calibration sees only those on which an audit sets its gate.
+        Of labels, a calibration sees only those on which an audit does not set its gate.
         """
         with self._asked() as asked:
             learns = self.method is not None and self.method != "contextual"
             probes, rng = self.labelled() if learns else ([], np.random.default_rng(SEED))
-            calibration = self._calibrated(asked, probes, rng)
-            yield CalibratedJudge(asked, calibration) if calibration else asked
+            yield self._calibrated(asked, unseen(asked, probes), rng)
 
-    def _calibrated(self, judge: Judge, probes: Sequence[Probe], rng: np.random.Generator) -> LabelCalibration | None:
-        """The calibration that the judge's name asks for; of labels it sees only those on which the gate is set."""
+    def _calibrated(self, judge: Judge, probes: Sequence[Probe], rng: np.random.Generator) -> Judge:
+        """The judge with the calibration that its name asks for.
+
+        Of labels, that sees one half of the groups; the judge knows which, and its gate is set on the others.
+        """
         if self.method is None:
-            return None
+            return judge
         half = training_half(probes, deepcopy(rng)) if probes else []
         actions = dict.fromkeys(p.prompt.facts[ACTION] for p in probes if ACTION in p.prompt.facts)
-        return calibrate(judge, self.method, self.template, half, list(actions)).calibration
+        return calibrate(judge, self.method, self.template, half, list(actions))
 
     def _open(self, seed: int = 0) -> Judge:
         """The judge as a seed meets it, behind its cache where there is one; of the thread that opened it."""

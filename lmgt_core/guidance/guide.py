@@ -37,7 +37,7 @@ def guide(
     rule: str = "raw",
     scale: float = 1.0,
     probes: Iterable[Labelled] = (),
-    min_precision: float = 0.75,
+    min_precision: float | str = 0.75,
     gate: bool = True,
     cache: Path | str | None = "judgments.sqlite",
     steps: int = STEPS,
@@ -53,8 +53,9 @@ def guide(
     {state} and {action}, or the file of a template. `judge` is a judge's name, as in --judge, or a judge.
 
     With `probes`, triples (observation, action, "good" | "neutral" | "bad"), the judge is audited first and speaks only
-    where its precision on them is surely `min_precision`; without any it always speaks, right or wrong, and the line
-    that is told (`say`) says so. `wrapped.guidance` holds the audit.
+    where its precision on them is surely `min_precision` (one number, or "good=.8,bad=.7"); without any it always
+    speaks, right or wrong, and the line that is told (`say`) says so. `wrapped.guidance` holds the audit. Probes with
+    the same description of the state form a group, whose answers count as one.
 
     Shifts are `scale` units of reward; `steps` decisions are those over which a fading `rule` fades. Judgments are kept
     in the file `cache`, and asked in a thread while the environment steps with `background`. Evaluate in an environment

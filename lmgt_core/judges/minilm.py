@@ -7,7 +7,7 @@ network. Nothing here is trained on judgments; an app may fit the few numbers of
 import hashlib
 import importlib.util
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -146,15 +146,23 @@ Pairing = Callable[[Prompt], Pair | None]
 class MiniLMJudge:
     """Good or bad by the similarity of a question and a statement; neutral where a prompt has no pair.
 
-    `template` names the pairing in the judge's id, which holds the model's revision and the calibration as well.
+    `template` names the pairing in the judge's id, which holds the model's revision and the calibration as well;
+    `fitted_to` the groups of probes to whose labels calibration or pairing were fitted.
     """
 
     kind = JudgeKind.EMBEDDING
     cacheable = True
 
     def __init__(
-        self, encoder: MiniLMEncoder, pair: Pairing, calibration: Calibration, domain: str, template: str
+        self,
+        encoder: MiniLMEncoder,
+        pair: Pairing,
+        calibration: Calibration,
+        domain: str,
+        template: str,
+        fitted_to: Iterable[str] = (),
     ) -> None:
+        self.fitted_to = frozenset(fitted_to)
         self.encoder = encoder
         self.pair = pair
         self.calibration = calibration

@@ -232,7 +232,7 @@ def notes(runs: Sequence[ReportRun]) -> list[str]:
         elif run.gate_on is False:
             found.append(f"{label} ran with --no-gate: every judgment shifted the reward, however unsure.")
         elif run.audit.get("held_out_ok") is False:
-            found.append(f"{label}: the held-out half of the audit does not confirm the gate's precision.")
+            found.append(f"{label}: the audit's held-out probes do not confirm the gate's precision.")
     found += _group_notes(runs)
     return found
 

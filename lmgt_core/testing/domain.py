@@ -3,7 +3,7 @@
 import numpy as np
 
 from lmgt_core.audit.audit import Probe
-from lmgt_core.guidance.domain import Domain
+from lmgt_core.guidance.domain import Domain, LendsPlayRates
 from lmgt_core.judging.description import Description
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import Prompt, PromptTemplate
@@ -56,6 +56,12 @@ class DomainContract:
         questions = self.make_domain().questions()
         digests = [self.template().render(d).digest for d in questions or ()]
         assert len(digests) == len(set(digests))
+
+    def test_its_rates_of_play_are_of_labels_that_its_probes_have(self) -> None:
+        domain = self.make_domain()
+        rates = domain.play_rates() if isinstance(domain, LendsPlayRates) else None
+        met = {label for label, rate in rates.numbers.items() if rate} if rates is not None else set()
+        assert met <= {probe.label for probe in self.probes()}
 
     def test_nothing_is_described_where_there_is_no_decision(self) -> None:
         assert list(self.make_domain().describer()([], [], [])) == []

@@ -32,7 +32,7 @@ PACKAGES = (
 )
 TABLES = ("episodes", "evaluations")
 MEASURED = ("seconds", "cache_hits")  # of the judge's counts: times, and what an earlier run may have left
-GATE = ("n", "thresholds", "held_out", "precision", "silent")  # of an audit: what was let through, and why
+GATE = ("thresholds", "silent")  # of an audit: what was let through
 
 
 def lmgt(*words: str) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 from apps.housekeep.episodes.episode import Episode
-from apps.housekeep.knowledge.labels import Labels, labels_from_table, labels_from_votes
+from apps.housekeep.knowledge.labels import TRAIN, Labels, labels_from_table, labels_from_votes
 from apps.housekeep.knowledge.minilm_pairs import PUBLISHED, PairTemplate, calibrate, choose, pairing
 from apps.housekeep.knowledge.preference import PreferenceJudge, RidgePreference
 from apps.housekeep.oracle import FirstTruth, Truth, truth_from_episodes, verdict
@@ -60,13 +60,13 @@ class HousekeepJudges:
             raise UserError(f"--judge minilm:{argument}: use minilm or minilm:published")
         encoder = MiniLMEncoder.load()
         template, calibration = _pairs_of(self.labels.train, published=argument == "published")
-        return MiniLMJudge(encoder, pairing(template), calibration, DOMAIN, template.name)
+        return MiniLMJudge(encoder, pairing(template), calibration, DOMAIN, template.name, self.labels.splits[TRAIN])
 
     def preference(self, argument: str) -> Judge:
         """`preference`, or `preference:held-out`: train objects are judged by models that have not seen them."""
         if argument not in ("", "held-out"):
             raise UserError(f"--judge preference:{argument}: use preference or preference:held-out")
-        return PreferenceJudge(self.model, DOMAIN, held_out=argument == "held-out")
+        return PreferenceJudge(self.model, DOMAIN, argument == "held-out", self.labels.splits[TRAIN])
 
 
 @lru_cache(maxsize=4)

@@ -5,7 +5,7 @@ words (Hoerl and Kennard 1970; alpha 3 reproduces the data's published row). It 
 objects by models that have not seen them, so that its probabilities hold for new objects.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -125,8 +125,11 @@ class PreferenceJudge:
     kind = JudgeKind.TRAINED
     cacheable = True
 
-    def __init__(self, model: RidgePreference, domain: str, held_out: bool = False) -> None:
+    def __init__(
+        self, model: RidgePreference, domain: str, held_out: bool = False, fitted_to: Iterable[str] = ()
+    ) -> None:
         self.model = model
+        self.fitted_to = frozenset(fitted_to)  # groups of probes, here objects
         self.held_out = held_out
         name = "preference:held-out" if held_out else "preference"
         self.id = f"{name}:{domain}:{model.encoder.revision}:{model.digest}:{model.calibration.digest}"

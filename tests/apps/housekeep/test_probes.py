@@ -1,10 +1,15 @@
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from apps.housekeep.knowledge.preference import PreferenceJudge
 from apps.housekeep.oracle import verdict
-from apps.housekeep.probes import probe_set
+from apps.housekeep.probes import probe_set, random_play
+from lmgt_core.audit.unseen import unseen
+from lmgt_core.judges.ensemble import EnsembleJudge
+from lmgt_core.judges.oracle import OracleJudge
 from lmgt_core.judging.judgment import Verdict
 from tests.apps.housekeep.small_world import TEMPLATE, small_labels
 
@@ -38,6 +43,23 @@ def test_a_probes_label_is_the_truth_and_its_group_its_object():
     for probe in probes(24):
         assert probe.label is verdict(probe.prompt, truth)
         assert probe.group == probe.prompt.facts["object"]
+
+
+def test_random_play_is_right_in_half_of_the_picks_and_seldom_in_places():
+    labels = small_labels()
+    good = (0.5 + labels.train.correct.mean()) / 2
+    assert random_play(labels).numbers == {Verdict.GOOD: good, Verdict.BAD: 1 - good}
+
+
+def test_a_judge_that_was_fitted_is_audited_on_validation_objects_alone():
+    labels = small_labels()
+    known = SimpleNamespace(revision="r", digest="d")
+    model = SimpleNamespace(encoder=known, calibration=known, digest="d")
+    asked = probes(24) + probes(24, split="train")
+    fitted = PreferenceJudge(model, "h", False, labels.splits["train"])
+    assert {probe.group for probe in unseen(fitted, asked)} == set(labels.splits["val"])
+    assert unseen(EnsembleJudge([OracleJudge(labels.truth, "h", "t"), fitted]), asked) == unseen(fitted, asked)
+    assert unseen(OracleJudge(labels.truth, "h", "t"), asked) == asked
 
 
 def test_the_same_generator_gives_the_same_probes():

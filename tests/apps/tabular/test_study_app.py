@@ -57,7 +57,7 @@ def test_graded_opinions_are_the_gains_when_there_is_no_noise() -> None:
 
 
 def test_a_confident_judge_is_right_as_often_as_it_says_and_the_gate_keeps_the_sure_part() -> None:
-    mdp = trap(size=12, slip=0.1)
+    mdp = trap(size=30, slip=0.1)
     rng = np.random.default_rng(0)
     table = confident_table(mdp, 0.5, rng)
     open_, gated = gate(mdp, table, None, rng), gate(mdp, table, 0.85, rng)

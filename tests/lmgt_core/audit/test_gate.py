@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from math import comb
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from lmgt_core.audit.gate import Audit, Probe, SelectiveGate, audit_judge, balance_probes, find_thresholds
+from lmgt_core.audit.gate import Audit, PlayRates, Probe, SelectiveGate, audit_judge, balance_probes, find_thresholds
 from lmgt_core.audit.gate import split_groups as split
-from lmgt_core.audit.precision import Answers, auc, auc_interval, clopper_pearson, precision_bounds, precision_interval
+from lmgt_core.audit.precision import Answers, auc, auc_interval, clopper_pearson, precision_interval
 from lmgt_core.cache.judge_cache import JudgeCache
 from lmgt_core.errors import UserError
 from lmgt_core.judges.neutral import NeutralJudge
@@ -90,32 +91,6 @@ def test_the_exact_bound_of_no_success_is_0_and_of_20_in_20_the_20th_root_of_5_p
     assert clopper_pearson(20, 20) == pytest.approx(0.05 ** (1 / 20))  # .861
 
 
-@given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(2, 10))
-@settings(max_examples=50, deadline=None)
-def test_the_default_bound_is_the_lower_of_both(right: list[bool], groups: int) -> None:
-    some = answers(right, [i % groups for i in range(len(right))])
-    weights = np.random.default_rng(0).multinomial(groups, np.full(groups, 1 / groups), size=200).astype(float)
-    (_, both), (_, exact), (_, drawn) = (
-        precision_bounds(some, [0.5], weights, bound) for bound in ("both", "clopper-pearson", "bootstrap")
-    )
-    assert both[0] == min(exact[0], drawn[0])
-    assert exact[0] == clopper_pearson(sum(right), len(right))
-
-
-def test_probes_that_err_together_count_for_fewer_than_they_are() -> None:
-    right = [True] * 180 + [False] * 20
-    rng = np.random.default_rng(0)
-    together = [i // 20 for i in range(200)]  # ten groups, one of them all wrong
-    weights = rng.multinomial(10, np.full(10, 0.1), size=500).astype(float)
-    _, clustered = precision_bounds(answers(right, together), [0.5], weights, "both")
-    assert clopper_pearson(180, 200) > 0.85 and clustered[0] < 0.75
-
-
-def test_one_group_alone_has_no_bound() -> None:
-    _, bound = precision_bounds(answers([True] * 100, [0] * 100), [0.5], np.ones((10, 1)), "both")
-    assert bound[0] == 0.0
-
-
 def test_auc_counts_pairs_and_ties_half() -> None:
     score = np.array([0.9, 0.5, 0.5, 0.1])
     good = np.array([True, True, False, False])
@@ -177,7 +152,7 @@ def test_the_threshold_found_is_where_the_judge_becomes_right() -> None:
     assert 0.4 < audit.held_out.coverage < 0.8
 
 
-@pytest.mark.parametrize(("accuracy", "speaks"), [(0.65, False), (0.75, False), (0.82, True), (1.0, True)])
+@pytest.mark.parametrize(("accuracy", "speaks"), [(0.65, False), (0.75, False), (0.85, True), (1.0, True)])
 def test_a_judge_speaks_only_if_it_is_surely_precise_enough(accuracy: float, speaks: bool) -> None:
     audit = audit_judge(NoisyOracleJudge(truth, accuracy, "d", "t", 0), probes(2000, groups=200))
     assert audit.silent is not speaks
@@ -199,15 +174,17 @@ def test_one_verdict_may_speak_while_another_stays_silent() -> None:
     assert audit.thresholds[GOOD] == pytest.approx(0.9) and audit.thresholds[BAD] is None
 
 
-@pytest.mark.parametrize(("n", "speaks"), [(38, False), (60, True)])
+@pytest.mark.parametrize(("n", "speaks"), [(19, False), (20, True)])
 def test_fewer_than_20_answers_are_never_enough(n: int, speaks: bool) -> None:
     all_good = [Probe(p.prompt, GOOD, p.group) for p in probes(n)]
     audit = audit_judge(JudgeOf(lambda p, i: Judgment(GOOD)), all_good, rng=np.random.default_rng(0))
-    assert (audit.thresholds[GOOD] is not None) is speaks  # 19 in the calibration half, or 30
+    assert (audit.thresholds[GOOD] is not None) is speaks
 
 
-def test_a_region_of_too_few_answers_is_not_trusted_however_right_it_is() -> None:
-    low, high = answers([True, False] * 14, confidence=0.6), answers([True] * 12, confidence=0.95)
+@pytest.mark.parametrize(("sure_ones", "found"), [(12, None), (20, 0.95)])
+def test_a_region_of_too_few_answers_is_not_trusted_however_right_it_is(sure_ones: int, found: float | None) -> None:
+    low = answers([True, False] * ((40 - sure_ones) // 2), confidence=0.6)
+    high = answers([True] * sure_ones, confidence=0.95)
     both = Answers(
         np.append(low.said, high.said),
         np.append(low.truth, high.truth),
@@ -216,23 +193,59 @@ def test_a_region_of_too_few_answers_is_not_trusted_however_right_it_is() -> Non
         np.arange(40),
     )
     assert clopper_pearson(12, 12) > 0.75
-    assert find_thresholds(both, 0.75, np.random.default_rng(0))[GOOD] is None
-    assert find_thresholds(both, 0.75, np.random.default_rng(0), min_probes=12)[GOOD] == 0.95
+    assert find_thresholds(both, 0.75, np.random.default_rng(0))[GOOD] == found
 
 
-def test_a_gate_that_the_held_out_half_does_not_confirm_says_so() -> None:
+def test_a_gate_that_held_out_probes_do_not_confirm_says_so() -> None:
+    audit = audit_judge(JudgeOf(lambda p, i: Judgment(truth(p))), probes(200))
+    assert audit.held_out_ok is True and "WARNING" not in audit.headline
+    assert "WARNING: held-out" in replace(audit, held_out_ok=False).headline
+
+
+def test_what_a_judge_was_fitted_to_has_no_say_in_its_gate_and_its_report() -> None:
     some = probes(400)
-    rng = np.random.default_rng(0)
-    calibrates = split([p.group for p in some], rng)
-    known = {p.prompt.user for p, c in zip(some, calibrates, strict=True) if c}
+    known = {p.prompt.digest for p in some[:200]}
 
-    def answer(prompt: Prompt, i: int) -> Judgment:  # it has learned the calibration half by heart
-        return Judgment(truth(prompt) if prompt.user in known or i % 3 == 0 else OPPOSITE[truth(prompt)])
+    def answer(prompt: Prompt, i: int) -> Judgment:  # it has learned these by heart, and guesses the others
+        return Judgment(truth(prompt) if prompt.digest in known or i % 2 else OPPOSITE[truth(prompt)])
 
-    audit = audit_judge(JudgeOf(answer), some, rng=np.random.default_rng(0))
-    assert audit.held_out_ok is False
-    assert audit.held_out.precision is not None and audit.held_out.precision < 0.5
-    assert "WARNING" in audit.headline
+    class Around:
+        """A judge around one that was fitted."""
+
+        kind, id, cacheable = JudgeKind.TRAINED, "around", True
+
+        def __init__(self) -> None:
+            self.judged = JudgeOf(answer)
+            self.judged.fitted_to = frozenset(known)
+
+        def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:
+            return self.judged.judge(prompts)
+
+    assert not audit_judge(JudgeOf(answer), some, 0.6).silent
+    fitted = audit_judge(Around(), some, 0.6)
+    assert fitted.silent and fitted.held_out.n == fitted.n == 200
+
+
+def test_each_verdict_may_have_a_demand_of_its_own() -> None:
+    def audited(demand: str | float) -> Audit:
+        return audit_judge(NoisyOracleJudge(truth, 0.85, "d", "t", 0), probes(1000), demand)
+
+    both, bad_only, strict = audited("good=.75,bad=.75"), audited("bad=.75"), audited("good=.9,bad=.75")
+    assert both.thresholds == {GOOD: 0.85, NEUTRAL: None, BAD: 0.85}
+    assert bad_only.thresholds == strict.thresholds == {GOOD: None, NEUTRAL: None, BAD: 0.85}
+    assert audited(0.75).min_precision == 0.75 and strict.min_precision == {"good": 0.9, "bad": 0.75}
+    assert "at least 0.9 for good, 0.75 for bad at 90 % certainty" in strict.headline
+
+
+def test_a_demand_holds_at_the_rate_of_play() -> None:
+    judge, some = NoisyOracleJudge(truth, 0.85, "d", "t", 0), probes(1000)
+    rare = audit_judge(judge, some, play_rates=PlayRates.known({GOOD: 0.1, BAD: 0.9}))
+    assert rare.thresholds[GOOD] is None and rare.thresholds[BAD] == 0.85  # .85 / (.85 + 9 * .15) is .39
+    assert rare.promises["good"]["demanded_on_probes"] == pytest.approx(0.964, abs=0.005)
+    assert rare.promises["bad"]["demanded_on_probes"] == 0.75  # never less than what was asked for
+    assert audit_judge(
+        OracleJudge(truth, "d", "t"), some, play_rates=PlayRates.known({GOOD: 0.1, BAD: 0.9})
+    ).thresholds[GOOD]
 
 
 def mixed(prompt: Prompt, i: int) -> Judgment:
@@ -309,6 +322,13 @@ def test_an_audit_is_plain_json() -> None:
     assert {"accuracy", "auc", "auc_ci95", "baseline", "bias", "held_out", "held_out_ok", "gated", "silent"} <= set(
         again
     )
+    assert {"delta", "promises", "brier", "calibration_curve", "true_positive_rate", "true_negative_rate"} <= set(again)
+
+
+def test_thresholds_of_a_run_folder_written_before_still_make_a_gate() -> None:
+    written = json.loads('{"thresholds": {"good": 0.9, "neutral": null, "bad": null}}')
+    again = SelectiveGate(NeutralJudge(), {Verdict(v): t for v, t in written["thresholds"].items()})
+    assert again.thresholds == {GOOD: 0.9, NEUTRAL: None, BAD: None} and not again.silent
 
 
 def test_an_audit_that_is_not_enforced_says_so() -> None:
@@ -322,8 +342,10 @@ def test_progress_is_told_of_every_probe() -> None:
     assert sum(told) == 600 and len(told) > 1
 
 
-@pytest.mark.parametrize("precision", [0.0, 1.0, -1.0, 75.0, float("nan")])
-def test_an_impossible_precision_is_refused(precision: float) -> None:
+@pytest.mark.parametrize(
+    "precision", [0.0, 1.0, -1.0, 75.0, float("nan"), "good", "good=2", "good=.7,good=.8", "fine=.7"]
+)
+def test_an_impossible_precision_is_refused(precision: float | str) -> None:
     with pytest.raises(UserError, match="--min-precision"):
         audit_judge(NeutralJudge(), probes(10), precision)
 
