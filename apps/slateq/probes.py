@@ -1,8 +1,8 @@
 """Labelled questions for audits: topics that no training serves, or the vocabulary's own where there are no others.
 
 In interest evolution they are the audit half of the probe topics, half of them of low and half of high lasting value by
-our own judgment (deviation 1 of README.md). A group of probes is a topic; for slates, which share topics, a handful of
-topics that slates are made of, so that no topic lies on both sides of an audit's split.
+our own judgment (deviation 1 of README.md). A group of probes is a topic; for slates, which share topics, a pair of
+topics, one of each half, that its slates are made of: no topic is in two groups, and there are many groups to count.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,8 +17,7 @@ from lmgt_core.audit.audit import Probe, balance_probes
 from lmgt_core.guidance.domain import Render
 from lmgt_core.judging.judgment import Verdict
 
-HANDFUL = 4  # topics, two of each half, that one group of slates is made of
-SLATES = 30  # of each group
+SLATES = 30  # drawn of each pair of topics
 
 
 def probe_set(
@@ -51,9 +50,7 @@ def _slates(worth: Mapping[str, float], slate: int, rng: np.random.Generator) ->
     ranked = sorted(worth, key=lambda name: worth[name])
     half = len(ranked) // 2
     low, high = (rng.permutation(names).tolist() for names in (ranked[:half], ranked[half:]))
-    each = HANDFUL // 2
-    for start in range(0, half, each):
-        topics = low[start : start + each] + high[start : start + each]
+    for number, topics in enumerate(zip(low, high, strict=True)):
         drawn = {tuple(sorted(rng.choice(topics, slate).tolist())) for _ in range(SLATES)}
         for names in sorted(drawn):
-            yield list(names), f"{start // each}"
+            yield list(names), str(number)

@@ -161,7 +161,8 @@ def test_probes_are_balanced_and_share_no_topic_between_groups(unit: Any) -> Non
     template = domain.template("zero-shot")
     probes = domain.probes(template.render, np.random.default_rng(SEED))
     labels = [probe.label for probe in probes if probe.label is not Verdict.NEUTRAL]
-    assert len(labels) >= 140 and labels.count(Verdict.GOOD) == labels.count(Verdict.BAD)
+    assert len(labels) >= 80 and labels.count(Verdict.GOOD) == labels.count(Verdict.BAD)
+    assert len({probe.group for probe in probes}) >= 20  # fewer prove nothing, even of an oracle
     groups: dict[str, set[str]] = {}
     for probe in probes:
         for topic in probe.prompt.facts["topics"].split("; "):
@@ -220,7 +221,7 @@ def test_minilms_words_are_chosen_on_train_topics_only() -> None:
         ({"judge": "oracle", "scale": -1.0}, "--scale -1"),
         ({"judge": "oracle", "strategy": "magic"}, "--strategy magic"),
         ({"judge": "oracle", "vocabulary": "nowhere.txt"}, "--vocabulary nowhere.txt"),
-        ({"judge": "oracle", "prompts": Path("nowhere")}, "no such prompt template"),
+        ({"judge": "oracle", "prompts": Path("nowhere")}, "--prompts nowhere: no such folder"),
     ],
 )
 def test_what_cannot_be_had_is_refused_in_one_line(settings: dict[str, Any], complaint: str) -> None:
