@@ -71,7 +71,7 @@ def engine_speeds(
 
 
 def engine_table(speeds: Sequence[Speed]) -> Table:
-    """The rows; beside llama.cpp's how many times the others' speed that is, in batches and one at a time, and its aims."""
+    """The rows; llama.cpp's speed as a multiple of the others', in batches and one at a time, and what is aimed at."""
     shown = Table("model, engine", "batched / s", "single / s", "llama.cpp's aim", title="Judgments a second by engine")
     by_row = {(speed.model, speed.engine): speed for speed in speeds}
     for speed in speeds:
