@@ -26,7 +26,7 @@ def _language_model(path: Path, draw: np.random.Generator) -> Path:
 
     tokens = [*_bytes(), "<s>", "</s>", "oo"]
     file = gguf.GGUFWriter(path, "llama")
-    file.add_context_length(2048)
+    file.add_context_length(4096)
     file.add_embedding_length(WIDTH)
     file.add_block_count(1)
     file.add_feed_forward_length(HIDDEN)
