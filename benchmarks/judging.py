@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the m
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from rich.table import Table
 from apps.control.describe import CARTPOLE
 from apps.control.domain import PROMPTS
 from apps.control.worlds import WORLDS
+from benchmarks.engines import engine_judges, engine_speeds, engine_table
 from lmgt_core.cache.judge_cache import JudgeCache
 from lmgt_core.distill.judge import distill
 from lmgt_core.files import write_json_atomic
@@ -32,14 +33,13 @@ from lmgt_core.guidance.wrappers import RewardShift
 from lmgt_core.judges.distilled import DistilledJudge, load_student
 from lmgt_core.judges.huggingface.shared_prefix import PrefixScorer
 from lmgt_core.judges.label_scoring import LabelScoringJudge
+from lmgt_core.judges.smollm2.gguf_export import export_folder
 from lmgt_core.judges.smollm2.gguf_file import GgufFile
-from lmgt_core.judges.smollm2.gguf_llama import llama_shape, load_tokenizer, load_weights
-from lmgt_core.judges.smollm2.judge import ChatMLTokenizer, installed_file, one_thread
 from lmgt_core.judging.judge import Judge
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, make_judge
 from lmgt_core.judging.strategies import load_strategy
-from lmgt_core.judging.verdict_parser import parse_verdict
+from lmgt_core.models.store import find_model
 from lmgt_core.rules.shift import Raw
 from lmgt_core.training.provenance import provenance
 
@@ -59,6 +59,10 @@ class BenchmarkConfig:
     """Questions scored whole, one at a time."""
     questions: int = 128
     """Questions scored over a shared prefix."""
+    batch: int = 32
+    """Questions asked at once of each engine, in each of two rounds; a quarter of them for the larger model."""
+    singles: int = 8
+    """Questions asked one at a time of each engine, in the same way."""
     new_tokens: int = 32
     """Most tokens that naive generation writes."""
     training_steps: int = 5_000
@@ -72,7 +76,11 @@ def main(config: BenchmarkConfig) -> None:
     prompts = blackjack_questions()
     console = Console()
     with tempfile.TemporaryDirectory() as folder:
-        speeds = dict(model_speeds(config, prompts, console))
+        exported = Path(folder) / "smollm2"
+        export_folder(GgufFile(find_model("smollm2")), exported)
+        engines = engine_speeds(engine_judges(exported), prompts, config.batch, config.singles)
+        console.print(engine_table(engines))
+        speeds = dict(model_speeds(config, prompts, exported, console))
         speeds |= lookup_speeds(prompts, Path(folder))
         training = training_ratio(config.training_steps, Path(folder)) if config.training_steps else None
     console.print(table(speeds))
@@ -84,7 +92,12 @@ def main(config: BenchmarkConfig) -> None:
             f"a warm cache, {ratio:.2f} times (aim: at most {TRAINING}){mark(ratio <= TRAINING)}"
         )
     if config.out is not None:
-        figures = {"per_second": speeds, "training_seconds": training, "from": provenance()}
+        figures = {
+            "per_second": speeds,
+            "engines": [asdict(e) for e in engines],
+            "training_seconds": training,
+            "from": provenance(),
+        }
         write_json_atomic(config.out, figures)
 
 
@@ -108,13 +121,19 @@ def per_second(answer: Callable[[Sequence[Prompt]], object], prompts: Sequence[P
     return rounds * len(prompts) / (time.process_time() - start)
 
 
-def model_speeds(config: BenchmarkConfig, prompts: list[Prompt], console: Console) -> Iterator[tuple[str, float]]:
+def model_speeds(
+    config: BenchmarkConfig, prompts: list[Prompt], exported: Path, console: Console
+) -> Iterator[tuple[str, float]]:
     """(way of asking, judgments a second), the slowest first."""
     judge = make_judge("smollm2", JudgeContext("benchmark"))
     assert isinstance(judge, LabelScoringJudge)
     model: Any = judge.model
     console.print(f"{judge.id}: {model.length(prompts[0])} tokens a question")
-    generate = naive_generation(config.new_tokens)
+    written = make_judge(
+        f"hf:{exported}?device=cpu&bits=32&mode=generate&max_tokens={config.new_tokens}", JudgeContext("benchmark")
+    )
+    assert written is not None
+    generate = naive_generation(written)
     generate(prompts[:1])
     yield "naive: generate, one at a time", per_second(generate, prompts[: config.naive], once=True)
 
@@ -146,42 +165,12 @@ def model_speeds(config: BenchmarkConfig, prompts: list[Prompt], console: Consol
     yield "distilled", per_second(student.judge, prompts)
 
 
-def naive_generation(new_tokens: int) -> Callable[[Sequence[Prompt]], object]:
+def naive_generation(judge: Judge) -> Callable[[Sequence[Prompt]], object]:
     """What one writes first: the library's model, its generate, a question at a time, the reply parsed."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    file = GgufFile(installed_file())
-    shape = llama_shape(file)
-    weights = load_weights(file, shape, torch.float32)  # smollm2's own precision
-    vocabulary, hidden = weights["model.embed_tokens.weight"].shape
-    library: Any = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=vocabulary,
-            hidden_size=hidden,
-            intermediate_size=weights["model.layers.0.mlp.up_proj.weight"].shape[0],
-            num_hidden_layers=shape.layers,
-            num_attention_heads=shape.heads,
-            num_key_value_heads=shape.key_heads,
-            rms_norm_eps=shape.epsilon,
-            rope_parameters={"rope_type": "default", "rope_theta": shape.theta},
-            tie_word_embeddings=True,
-            eos_token_id=2,
-            pad_token_id=2,
-        )
-    )
-    library.load_state_dict(weights, strict=False)
-    library.to(torch.float32).eval().tie_weights()
-    chat = ChatMLTokenizer(load_tokenizer(file))
 
     def answer(prompts: Sequence[Prompt]) -> None:
         for prompt in prompts:
-            tokens = torch.tensor([chat.question(prompt)])
-            with one_thread():
-                out = library.generate(
-                    tokens, attention_mask=torch.ones_like(tokens), max_new_tokens=new_tokens, do_sample=False
-                )
-            parse_verdict(chat.decode(out[0, tokens.shape[1] :].tolist()))
+            judge.judge([prompt])
 
     return answer
 

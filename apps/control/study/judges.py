@@ -204,11 +204,11 @@ def _exported() -> str:
     """A folder of the installed language model, which goes with this process."""
     from lmgt_core.judges.smollm2.gguf_export import export_folder
     from lmgt_core.judges.smollm2.gguf_file import GgufFile
-    from lmgt_core.judges.smollm2.judge import installed_file
+    from lmgt_core.models.store import find_model
 
     folder = TemporaryDirectory(prefix="smollm2-")
     atexit.register(folder.cleanup)
-    export_folder(GgufFile(installed_file()), Path(folder.name))
+    export_folder(GgufFile(find_model("smollm2")), Path(folder.name))
     return folder.name
 
 

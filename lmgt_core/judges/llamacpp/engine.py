@@ -27,6 +27,9 @@ PACKAGE = "xllamacpp"
 INSTALL = "pip install xllamacpp==2026.10.11549"
 TOP = 1000  # of a vocabulary, the next tokens whose log-probabilities come unasked: a token beyond costs a reading
 FORCED = 1e6  # added to the logit of a token that is to be told; log-probabilities are taken before it
+COMPLETION = "/completion"  # takes images, and tokens beside a projector; /v1/completions takes neither
+
+PATIENCE = 3600  # seconds for an answer
 
 Piece = tuple[int, ...]
 
@@ -64,7 +67,7 @@ class Engine:
         self._process = os.getpid()
         self._server = load_server(self.settings, self._key)
         address = str(self._server.listening_address).rpartition("//")[2]
-        self._connection = http.client.HTTPConnection(address, timeout=600)
+        self._connection = http.client.HTTPConnection(address, timeout=PATIENCE)
         self._read: list[Piece] = []  # what the model's memory holds
         self._goes_back = True  # whether the memory can be cut at a piece's end; recurrent models cannot
 
@@ -99,17 +102,17 @@ class Engine:
 
     def next_log_probs(self, pieces: Sequence[Piece], wanted: Sequence[int]) -> dict[int, float]:
         """Log-probabilities of the `wanted` tokens after the text in `pieces`, over the whole vocabulary."""
-        found = self._after(pieces, {"n_predict": 1, "n_probs": TOP})
+        found: dict[int, float] = {}
         for token in wanted:
             if token not in found:
-                found |= self._after(pieces, {"n_predict": 1, "n_probs": 1, "logit_bias": [[token, FORCED]]})
+                found |= _log_probs(self._complete(pieces, telling(token)))
         return {token: found[token] for token in wanted}
 
     def write(self, pieces: Sequence[Piece], most: int) -> Written:
         """The most probable continuation of the text in `pieces`, of `most` tokens or less."""
         answer = self._complete(pieces, {"n_predict": most, "n_probs": 0})
         self._read = []  # what was written is in the memory as well
-        return Written(answer["choices"][0]["text"], int(answer["usage"]["completion_tokens"]))
+        return Written(answer["content"], int(answer["tokens_predicted"]))
 
     def next_log_probs_seen(
         self, text: str, images: Sequence[str], wanted: Sequence[int]
@@ -117,21 +120,17 @@ class Engine:
         """The same after a text with `images` (base64) at its media markers, read whole; and its length in tokens."""
         found: dict[int, float] = {}
         length = 0
-        for bias in ([], *([[token, FORCED]] for token in wanted)):
-            if bias and bias[0][0] in found:
-                continue
-            answer = self._complete_seen(text, images, {"n_predict": 1, "n_probs": TOP, "logit_bias": bias})
-            found |= _log_probs(answer)
-            length = int(answer["usage"]["prompt_tokens"])
+        for token in wanted:
+            if token not in found:
+                answer = self._complete_seen(text, images, telling(token))
+                found |= _log_probs(answer)
+                length = int(answer["tokens_evaluated"])
         return {token: found[token] for token in wanted}, length
 
     def write_seen(self, text: str, images: Sequence[str], most: int) -> Written:
         """The most probable continuation of a text with `images`."""
         answer = self._complete_seen(text, images, {"n_predict": most, "n_probs": 0})
-        return Written(answer["choices"][0]["text"], int(answer["usage"]["completion_tokens"]))
-
-    def _after(self, pieces: Sequence[Piece], asked: Mapping[str, Any]) -> dict[int, float]:
-        return _log_probs(self._complete(pieces, asked))
+        return Written(answer["content"], int(answer["tokens_predicted"]))
 
     def _complete(self, pieces: Sequence[Piece], asked: Mapping[str, Any]) -> dict[str, Any]:
         """What llama.cpp answers to the text in `pieces`, the last of which is always read anew."""
@@ -165,7 +164,7 @@ class Engine:
 
     def _send(self, tokens: list[int], asked: Mapping[str, Any], keep: bool) -> dict[str, Any]:
         request = {"prompt": tokens, "temperature": 0, "id_slot": 0, "cache_prompt": keep, **asked}
-        return _checked(self._server.handle_completions(request))
+        return dict(self._ask(COMPLETION, request))
 
     def _complete_seen(self, text: str, images: Sequence[str], asked: Mapping[str, Any]) -> dict[str, Any]:
         if os.getpid() != self._process:
@@ -173,7 +172,7 @@ class Engine:
         self._read = []
         prompt = {"prompt_string": text, "multimodal_data": list(images)}
         request = {"prompt": prompt, "temperature": 0, "id_slot": 0, "cache_prompt": False, **asked}
-        return _checked(self._server.handle_completions(request))
+        return dict(self._ask(COMPLETION, request))
 
     def _ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """What the server on loopback answers: a proxy of the user's is not asked."""
@@ -194,6 +193,14 @@ class Engine:
         return _checked(answer)
 
 
+def telling(token: int) -> dict[str, Any]:
+    """What to ask for the log-probabilities of the likeliest next tokens, and of `token`.
+
+    That is also the token which is written: after one that is a part of a character llama.cpp would tell nothing.
+    """
+    return {"n_predict": 1, "n_probs": TOP, "logit_bias": [[token, FORCED]]}
+
+
 def _beginning(pieces: Sequence[Piece], at: int) -> int | None:
     """The token number `at` of `pieces`; None where they end before."""
     tokens = [t for piece in pieces for t in piece]
@@ -201,7 +208,7 @@ def _beginning(pieces: Sequence[Piece], at: int) -> int | None:
 
 
 def _log_probs(answer: Mapping[str, Any]) -> dict[int, float]:
-    first = answer["choices"][0]["logprobs"]["content"][0]
+    first = answer["completion_probabilities"][0]
     found = {int(t["id"]): float(t["logprob"]) for t in first["top_logprobs"]}
     return found | {int(first["id"]): float(first["logprob"])}
 

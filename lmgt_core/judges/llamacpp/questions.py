@@ -9,6 +9,7 @@ from lmgt_core.judges.llamacpp.engine import Engine, EngineError, Piece
 from lmgt_core.judging.prompt import Prompt
 
 PLAIN = "{system}\n\n{user}\n\nAnswer:"  # for models without a chat template
+LONG = 256  # tokens: the end of a question that is longer is kept but for its last, since rare labels read it again
 PROBES = ("Aa", "(1")  # two user texts that begin differently
 PICTURE = (  # one grey pixel: the chat format only wants to know that there is a picture
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
@@ -66,6 +67,8 @@ class Questions:
     def _find_question(self, system: str, user: str) -> Question:
         whole = self._encode(system, user)
         cuts = sorted({shared(self._head(system), whole), self._state_end(system, user, whole)} - {0, len(whole)})
+        if len(whole) - max(cuts, default=0) > LONG:
+            cuts.append(len(whole) - 1)
         ends = [*(c for c in cuts if c < len(whole)), len(whole)]
         return Question(tuple(whole[a:b] for a, b in zip([0, *ends], ends, strict=False)))
 

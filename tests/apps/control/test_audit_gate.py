@@ -7,9 +7,9 @@ from apps.control.domain import make_domain
 from lmgt_core.audit.audit import Audit, Probe, balance_probes
 from lmgt_core.audit.gate import SelectiveGate, audit_judge
 from lmgt_core.errors import UserError
-from lmgt_core.judges.smollm2 import judge as smollm2
 from lmgt_core.judging.judge import Judge, ask
 from lmgt_core.judging.registry import make_judge
+from lmgt_core.models.store import find_model
 
 TASKS = ["CartPole-v1", "Blackjack-v1"]
 
@@ -18,7 +18,7 @@ TASKS = ["CartPole-v1", "Blackjack-v1"]
 def made() -> dict[str, Judge]:
     """The model's judges, made once: SmolLM2 for both tasks."""
     try:
-        smollm2.installed_file()
+        find_model("smollm2")
     except UserError as error:
         pytest.skip(str(error))
     return {}

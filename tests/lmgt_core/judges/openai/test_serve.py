@@ -21,11 +21,11 @@ from lmgt_core.errors import UserError
 from lmgt_core.judges.label_scoring import likeliest
 from lmgt_core.judges.openai import serve
 from lmgt_core.judges.openai.serve import BadRequest, Batcher, JudgeServer, ServeConfig, open_server, read_request
-from lmgt_core.judges.smollm2.judge import installed_file
 from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, make_judge
+from lmgt_core.models.store import find_model
 
 ROOT = Path(__file__).resolve().parents[4]
 SYSTEM = "Say good, neutral or bad."
@@ -232,7 +232,7 @@ def test_its_answers_are_remembered_over_restarts(tmp_path: Path, monkeypatch: p
 
 def test_a_process_serves_the_small_model_and_says_how_to_ask_it(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
-        installed_file()
+        find_model("smollm2")
     except UserError as error:
         pytest.skip(str(error))
     code = "from lmgt_core.judges.openai.serve import *; main(ServeConfig(port=0))"

