@@ -4,9 +4,8 @@ The promise, for each verdict apart: with probability at least 1 - delta over th
 the gate is at least what was demanded, whichever threshold was chosen. For two verdicts together it is 1 - 2 delta.
 
 Probes about one object or one topic share their errors, and are not taken for independent. Groups are assumed to be
-drawn independently of each other; nothing is assumed about what happens within one. What is promised is the precision
-of an answer drawn so: a group at random, one of its questions at random, if the verdict was given to it and passes the
-gate. Where groups are equally large, that is the share of right ones among all such answers.
+drawn independently of each other; nothing is assumed about what happens within one. What is promised is the share of
+right ones among all answers behind the gate, given how many of these each group has.
 
 - Where every question is a group of its own, the tests are exact binomial tails (`fixed_sequence`), and the promise is
   exact, whatever the confidence.
@@ -27,7 +26,7 @@ from numpy.typing import NDArray
 
 from lmgt_core.audit.audit import Thresholds
 from lmgt_core.audit.fixed_sequence import passed_ranks, start_ranks
-from lmgt_core.audit.group_bets import gains_by_rank, p_values_of_groups, ranks_of_groups
+from lmgt_core.audit.group_bets import counts_by_rank, p_values_of_groups, ranks_of_groups
 from lmgt_core.audit.precision import Answers
 from lmgt_core.judging.judgment import Verdict
 
@@ -101,9 +100,9 @@ def _evidence(
     one_confidence = tested.confidence[0] == tested.confidence[-1]  # then there is one threshold, and one test
     starts = [groups] if one_confidence else start_ranks(groups, demand, delta)
     if size.max() > 1:
-        met, gains = gains_by_rank(tested.group, tested.right, size, demand)
-        p_values = p_values_of_groups(met, gains, demand, delta / 2, rng)
-        starts = sorted({*ranks_of_groups(met, starts[:-1]), len(tested)})
+        counts, right = counts_by_rank(tested.group, tested.right)
+        p_values = p_values_of_groups(counts, right, demand, delta / 2)
+        starts = sorted({*ranks_of_groups(counts, starts[:-1]), len(tested)})
     else:
         p_values = _binomial_tails(tested.right, demand)
     below = np.append(tested.confidence[1:], -np.inf)

@@ -1,11 +1,13 @@
 """Bets on the means of groups: by hand, and their promise where answers of a group fail together."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmgt_core.audit.group_bets import gains_by_rank, p_values_of_groups, ranks_of_groups
+from lmgt_core.audit.group_bets import counts_by_rank, p_values_of_groups, ranks_of_groups
 from lmgt_core.audit.precision import Answers
 from lmgt_core.audit.thresholds import find_evidence, find_thresholds
 from lmgt_core.judging.judgment import Verdict
@@ -15,33 +17,56 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def test_gains_grow_with_the_rank() -> None:
-    group, right = np.array([7, 3, 7]), np.array([True, False, False])
-    met, gains = gains_by_rank(group, right, np.array([4, 2, 4]), 0.75)
-    assert met.tolist() == [[False, True, True], [True, True, True]]  # group 3, then group 7
-    assert gains.tolist() == [[0, -0.375, -0.375], [0.0625, 0.0625, 0.0625 - 0.1875]]
-    assert ranks_of_groups(met, [1, 2]) == [1, 3]
+def test_counts_grow_with_the_rank() -> None:
+    counts, right = counts_by_rank(np.array([7, 3, 7]), np.array([True, False, False]))
+    assert counts.tolist() == [[0, 1, 1], [1, 1, 2]]  # group 3, then group 7
+    assert right.tolist() == [[0, 0, 0], [1, 1, 1]]
+    assert ranks_of_groups(counts, [1, 2]) == [1, 3]
 
 
 def test_one_group_wins_its_stake() -> None:
-    p = p_values_of_groups(np.array([[True]]), np.array([[0.25]]), 0.75, 0.05, rng())
-    assert p[0] == pytest.approx(1 / (1 + 0.95 / 0.75 * 0.25))  # all that may be staked, at a gain of .25
-    nobody = p_values_of_groups(np.array([[False]]), np.array([[0.0]]), 0.75, 0.05, rng())
-    assert nobody[0] == pytest.approx(1)
+    one = p_values_of_groups(np.array([[1]]), np.array([[1]]), 0.75, 0.05)
+    assert one[0] == pytest.approx(1 / (1 + 0.95 / 0.75 * 0.25))  # all that may be staked, at a gain of .25
+    assert p_values_of_groups(np.array([[0]]), np.array([[0]]), 0.75, 0.05)[0] == pytest.approx(1)
 
 
-def p_of_shares(shares: list[float], seed: int) -> float:
-    gains = np.array([[share - 0.75] for share in shares])
-    return float(p_values_of_groups(np.full(gains.shape, True), gains, 0.75, 0.05, rng(seed))[0])
+def test_two_groups_by_hand() -> None:
+    stake = 0.95 / (0.75 * 2)  # the larger group has two answers; what is sharp would be more
+    money = (1 + stake * 0.5) * (1 - stake * 0.75)
+    p = p_values_of_groups(np.array([[2], [1]]), np.array([[2], [0]]), 0.75, 0.05)
+    assert p[0] == pytest.approx(min(1, 1 / money))
 
 
-@given(st.integers(0, 1000))
-def test_groups_that_differ_little_prove_more(seed: int) -> None:
-    assert p_of_shares([0.8, 0.9] * 20, seed) < p_of_shares([0.7, 1.0] * 20, seed) < p_of_shares([0.75, 0.8] * 5, seed)
+@given(
+    st.floats(0.5, 0.95),
+    st.lists(st.tuples(st.integers(1, 8), st.floats(0, 1)), min_size=1, max_size=6),
+)
+def test_money_is_not_expected_to_grow_where_the_precision_is_the_demand(
+    demand: float, groups: list[tuple[int, float]]
+) -> None:
+    """All outcomes of groups that are right or wrong as a whole, whose precision is the demand in sum, enumerated."""
+    n = np.array([size for size, _ in groups])
+    chance = np.array([share for _, share in groups])
+    chance = np.clip(chance * min(1.0, demand * n.sum() / max((n * chance).sum(), 1e-12)), 0, 1)
+    expected = 0.0
+    for outcome in product([False, True], repeat=len(n)):
+        won = np.array(outcome)
+        p = p_values_of_groups(n[:, None], (n * won)[:, None], demand, 0.05)[0]
+        expected += float(np.prod(np.where(won, chance, 1 - chance))) * (1 / p if p < 1 else 0.0)
+    assert expected <= 1 + 1e-9
+
+
+def p_of_shares(shares: list[float], each: int = 20) -> float:
+    right = np.array([[round(share * each)] for share in shares])
+    return float(p_values_of_groups(np.full(right.shape, each), right, 0.75, 0.05)[0])
+
+
+def test_more_groups_and_higher_shares_prove_more() -> None:
+    assert p_of_shares([0.9] * 40) < p_of_shares([0.9] * 20) < p_of_shares([0.8] * 20) < 1
 
 
 def test_groups_all_at_the_demand_prove_nothing() -> None:
-    assert p_of_shares([0.75] * 30, 0) == pytest.approx(1)
+    assert p_of_shares([0.75] * 30) == pytest.approx(1)
 
 
 def grouped(precision: float, each: int, seed: int) -> Answers:
