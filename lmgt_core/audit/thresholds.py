@@ -9,9 +9,9 @@ right ones among all answers behind the gate, given how many of these each group
 
 - Where every question is a group of its own, the tests are exact binomial tails (`fixed_sequence`), and the promise is
   exact, whatever the confidence.
-- Else they are bets on groups (`group_bets`). The promise is exact for a precision that falls below the demand once as
-  the threshold is lowered. If it crosses the demand several times, a start of the tests, which is a rank, may fall
-  between two crossings, and then the argument holds only nearly; no simulated judge broke the promise more often.
+- Else they are tests of the mean of groups (`group_tests`), and the promise is approximate: Student's t for few groups,
+  and starts of the tests, which are ranks, where precision crosses the demand several times. Of simulated judges none
+  broke it more often than promised.
 
 Few groups prove little: if all answers of a group may fail together, g groups without an error cannot show a precision
 above delta to the power of 1 / g, which is .89 for nineteen, and less if the verdict is given to a part of each.
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from lmgt_core.audit.audit import Thresholds
 from lmgt_core.audit.fixed_sequence import passed_ranks, start_ranks
-from lmgt_core.audit.group_bets import counts_by_rank, p_values_of_groups, ranks_of_groups
+from lmgt_core.audit.group_tests import counts_by_rank, p_values_of_groups, ranks_of_groups
 from lmgt_core.audit.precision import Answers
 from lmgt_core.judging.judgment import Verdict
 
@@ -101,7 +101,7 @@ def _evidence(
     starts = [groups] if one_confidence else start_ranks(groups, demand, delta)
     if size.max() > 1:
         counts, right = counts_by_rank(tested.group, tested.right)
-        p_values = p_values_of_groups(counts, right, demand, delta / 2)
+        p_values = p_values_of_groups(counts, right, demand)
         starts = sorted({*ranks_of_groups(counts, starts[:-1]), len(tested)})
     else:
         p_values = _binomial_tails(tested.right, demand)
