@@ -14,7 +14,7 @@ right ones among all answers behind the gate, given how many of these each group
   broke it more often than promised.
 
 Few groups prove little: if all answers of a group may fail together, g groups without an error cannot show a precision
-above delta to the power of 1 / g, which is .89 for nineteen, and less if the verdict is given to a part of each.
+above delta to the power of 1 / g, which is .89 for nineteen.
 benchmarks/gate_simulation.py measures error and coverage.
 """
 
