@@ -1,4 +1,4 @@
-# make demo   sets up, trains a robot to tidy with and without a judge, and leaves demo/report.html and demo/tidy.mp4
+# make demo   sets up, trains recommenders and a robot with and without a judge: demo/report.html, demo/tidy.mp4
 # make test   sets up, runs the checks and the tests
 # make setup  prepares .venv with everything for all apps
 SHELL := /bin/bash
@@ -23,7 +23,7 @@ setup: .venv/.ready
 	touch $@
 
 demo: setup
-	$(BIN)/python -m apps.cli housekeep demo --out demo
+	$(BIN)/python -m apps.cli demo --out demo
 
 lint: setup
 	$(BIN)/ruff check .

@@ -24,6 +24,12 @@ class Command:
 
 COMMANDS = (
     Command(
+        ("demo",),
+        "recommenders and a robot with and without a judge, report and video, in five minutes (make demo)",
+        "apps.demo:DemoConfig",
+        "apps.demo:main",
+    ),
+    Command(
         ("housekeep", "train"),
         "train a robot to tidy, with a judge shifting its reward",
         "apps.housekeep.config:TrainConfig",
@@ -64,12 +70,6 @@ COMMANDS = (
         "what of the benchmark's 3D data is there, what is missing, how to get it",
         "apps.housekeep.config:DataConfig",
         "apps.housekeep.episodes.data_check:main",
-    ),
-    Command(
-        ("housekeep", "demo"),
-        "train, evaluate, report and video in a few minutes (make demo)",
-        "apps.housekeep.demo:DemoConfig",
-        "apps.housekeep.demo:main",
     ),
     Command(
         ("control", "train"),
@@ -248,7 +248,7 @@ def usage() -> str:
             "",
             *lines,
             "",
-            "Each command explains itself with --help. Start with: lmgt housekeep demo",
+            "Each command explains itself with --help. Start with: lmgt demo",
         ]
     )
 
