@@ -164,8 +164,8 @@ these is tested by Student's t with one more group as uncertain as one can be, w
 (cluster-robust inference; Liang and Zeger 1986). That is an approximation, bold where errors are rare, so p-values are
 doubled; without that, rows with groups at the border broke the promise in 12 to 14 %. Bets on groups (Waudby-Smith and
 Ramdas, arXiv 2010.09686) would be exact, but could not prove what is plain: 513 right answers of 592 about 27 objects
-(the judge `preference` on Housekeep's votes). No method gets more from g groups without an error than a precision of delta to the
-power of 1 / g: nineteen, as many as Housekeep's built-in table has validation objects, cannot prove .89.
+(the judge `preference` on Housekeep's votes). No method gets more from g groups without an error than a precision of
+delta to the power of 1 / g: nineteen, as many as Housekeep's built-in table has validation objects, cannot prove .89.
 
 **The rate of play.** Half of the probes have the answer good. Where an agent that knows nothing meets good less often,
 a false GOOD is met more often than on the probes, and more is demanded there: with a rate of .3, a GOOD has to be right
