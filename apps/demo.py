@@ -70,7 +70,7 @@ def steps(config: DemoConfig) -> Iterator[tuple[str, list[str]]]:
             runs.append(str(folder))
             yield about, [*words, "--judge", judge, *seeds, "--out", str(folder), *resume]
             about = ""
-    yield "", ["report", *runs, "--metrics", "return", "object_success", "--out", str(config.out / "report.html")]
+    yield "", ["report", *runs, "--metrics", "object_success", "return", "--out", str(config.out / "report.html")]
     robot = ["--episodes", "builtin:train_home_1", "--episode", "80", "--out", str(config.out / "tidy.mp4")]
     yield "", ["housekeep", "watch", str(config.out / "housekeep" / "oracle"), *robot]
 
