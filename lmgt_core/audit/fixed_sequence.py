@@ -29,15 +29,18 @@ from numpy.typing import NDArray
 STARTS = 4
 
 
-def start_ranks(n: int, demand: float, delta: float, starts: int = STARTS) -> list[int]:
+def start_ranks(groups: NDArray[np.int64], demand: float, delta: float, starts: int = STARTS) -> list[int]:
     """The ranks at which tests begin: n, n/2, n/4, ... rounded up, at most `starts` of them.
+
+    `groups[k - 1]` is the number of groups that the first k of n answers are of (k, where every answer is its own).
 
     Parts in which even right answers alone could not pass at their share of delta are left out: a share spent there
     would be lost for certain. Where that leaves n alone, the smallest part that could pass at half of delta joins it.
     """
+    n = len(groups)
     ranks = {-(-n // 2**halvings) for halvings in range(starts)}
-    found = sorted(rank for rank in ranks if rank == n or demand**rank <= delta / starts)
-    least = ceil(log(delta / 2) / log(demand))
+    found = sorted(rank for rank in ranks if rank == n or demand ** int(groups[rank - 1]) <= delta / starts)
+    least = int(np.searchsorted(groups, ceil(log(delta / 2) / log(demand)))) + 1
     return [least, n] if len(found) == 1 and least < n else found
 
 

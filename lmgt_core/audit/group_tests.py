@@ -44,8 +44,3 @@ def counts_by_rank(group: NDArray[np.int64], right: Mask) -> tuple[Counts, Count
     _, index = np.unique(group, return_inverse=True)
     member = index[None, :] == np.arange(index.max(initial=-1) + 1)[:, None]
     return member.cumsum(axis=1), (member & right[None, :]).cumsum(axis=1)
-
-
-def ranks_of_groups(counts: Counts, groups: list[int]) -> list[int]:
-    """For each number of groups, the last rank whose first answers are of so many groups."""
-    return [int(np.searchsorted((counts > 0).sum(axis=0), number, side="right")) for number in groups]

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from lmgt_core.audit.audit import Thresholds
 from lmgt_core.audit.fixed_sequence import passed_ranks, start_ranks
-from lmgt_core.audit.group_tests import counts_by_rank, p_values_of_groups, ranks_of_groups
+from lmgt_core.audit.group_tests import counts_by_rank, p_values_of_groups
 from lmgt_core.audit.precision import Answers
 from lmgt_core.judging.judgment import Verdict
 
@@ -98,13 +98,14 @@ def _evidence(
     order = order[np.argsort(-answers.confidence[order], kind="stable")]  # equal confidences in random order
     tested, size = answers.at(order), size[order]
     one_confidence = tested.confidence[0] == tested.confidence[-1]  # then there is one threshold, and one test
-    starts = [groups] if one_confidence else start_ranks(groups, demand, delta)
     if size.max() > 1:
         counts, right = counts_by_rank(tested.group, tested.right)
         p_values = p_values_of_groups(counts, right, demand)
-        starts = sorted({*ranks_of_groups(counts, starts[:-1]), len(tested)})
+        met = (counts > 0).sum(axis=0)
     else:
+        met = np.arange(1, len(tested) + 1)
         p_values = _binomial_tails(tested.right, demand)
+    starts = [len(tested)] if one_confidence else start_ranks(met, demand, delta)
     below = np.append(tested.confidence[1:], -np.inf)
     passed = passed_ranks(p_values, tested.confidence > below, starts, delta)
     # A gate admits what is TOLERANCE under its threshold: no tested answer may lie between the two.

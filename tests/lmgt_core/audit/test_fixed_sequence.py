@@ -20,7 +20,7 @@ Rng = np.random.Generator
     ("n", "ranks"), [(9, [9]), (11, [11]), (19, [11, 19]), (26, [13, 26]), (41, [21, 41]), (300, [38, 75, 150, 300])]
 )
 def test_tests_begin_at_all_answers_and_at_halves_that_could_pass(n: int, ranks: list[int]) -> None:
-    assert start_ranks(n, 0.75, 0.1) == ranks  # .75 ** 13 < .1 / 4, and .75 ** 11 < .1 / 2 < .75 ** 10
+    assert start_ranks(np.arange(1, n + 1), 0.75, 0.1) == ranks
 
 
 def passed(p_values: list[float], starts: list[int], ends: list[int] | None = None) -> list[int]:
@@ -120,3 +120,9 @@ def test_the_promise_is_broken_in_at_most_delta_of_the_trials(
         broken += threshold is not None and precision(threshold) < 0.75
     assert broken <= binom.ppf(0.999, TRIALS, 0.1)
     assert broken > 0  # the family is hard enough to break a promise at all
+
+
+def test_parts_of_too_few_groups_are_no_starts() -> None:
+    groups = np.repeat(np.arange(1, 17), 10)  # the first k of 160 answers are of k / 10 groups
+    assert start_ranks(groups, 0.75, 0.1) == [101, 160]  # .75 ** 8 > .1 / 4; eleven groups could pass at half of .1
+    assert start_ranks(np.repeat(np.arange(1, 41), 4), 0.75, 0.1) == [80, 160]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t
 
-from lmgt_core.audit.group_tests import CAUTION, counts_by_rank, p_values_of_groups, ranks_of_groups
+from lmgt_core.audit.group_tests import CAUTION, counts_by_rank, p_values_of_groups
 from lmgt_core.audit.precision import Answers
 from lmgt_core.audit.thresholds import find_evidence, find_thresholds
 from lmgt_core.judging.judgment import Verdict
@@ -20,7 +20,6 @@ def test_counts_grow_with_the_rank() -> None:
     counts, right = counts_by_rank(np.array([7, 3, 7]), np.array([True, False, False]))
     assert counts.tolist() == [[0, 1, 1], [1, 1, 2]]  # group 3, then group 7
     assert right.tolist() == [[0, 0, 0], [1, 1, 1]]
-    assert ranks_of_groups(counts, [1, 2]) == [1, 3]
 
 
 def test_two_groups_by_hand() -> None:
