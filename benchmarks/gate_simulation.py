@@ -155,6 +155,9 @@ first that is too low has to pass, so the chance of that is the chance of one wr
 (fixed-sequence testing; Angelopoulos et al., arXiv 2110.01052; Jung et al., arXiv 2407.18370). The most confident
 answer alone proves nothing, so tests begin at up to four fixed numbers of answers, which share delta.
 
+Where all answers have one confidence there is one test, which by the exact binomial passes 9.0 % of judges at the
+border (312 right answers of 400 at .7499).
+
 **If confidence is not monotone**, so that surer answers are wrong more often, tests fail early and what lies below is
 not found. Coverage is lost; the promise stays.
 
