@@ -55,7 +55,7 @@ def guide(
     With `probes`, triples (observation, action, "good" | "neutral" | "bad"), the judge is audited first and speaks only
     where its precision on them is surely `min_precision` (one number, or "good=.8,bad=.7"); without any it always
     speaks, right or wrong, and the line that is told (`say`) says so. `wrapped.guidance` holds the audit. Probes with
-    the same description of the state form a group, whose answers count as one.
+    the same description of the state form a group, whose answers are not taken for independent.
 
     Shifts are `scale` units of reward; `steps` decisions are those over which a fading `rule` fades. Judgments are kept
     in the file `cache`, and asked in a thread while the environment steps with `background`. Evaluate in an environment
