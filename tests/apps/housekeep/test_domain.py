@@ -82,7 +82,7 @@ def test_what_is_not_understood_names_its_flag(state: str, action: str, flag: st
 def test_templates_of_ones_own_are_found_by_their_names(tmp_path: Path) -> None:
     (tmp_path / "blunt.txt").write_text("Judge.\n---\n{state} {action}: good or bad?")
     assert domain(prompts=tmp_path).template("blunt").system == "Judge."
-    with pytest.raises(UserError, match="no such prompt template"):
+    with pytest.raises(UserError, match="no such strategy; choose one of zero-shot, belongs"):
         domain().template("telepathy")
 
 

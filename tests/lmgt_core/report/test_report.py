@@ -205,7 +205,7 @@ def test_a_judge_without_gate_is_in_the_first_lines(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("unillustrated")
 def test_a_gate_that_held_out_probes_refute_is_in_the_first_lines(tmp_path: Path) -> None:
-    assert "does not confirm" in notes_of(tmp_path, audit={**AUDIT, "held_out_ok": False})[0]
+    assert "do not confirm" in notes_of(tmp_path, audit={**AUDIT, "held_out_ok": False})[0]
 
 
 @pytest.mark.usefixtures("unillustrated")

@@ -172,7 +172,8 @@ def test_the_table_comes_whatever_the_files_hold(root: Path, capsys: pytest.Capt
     rows = main(DataConfig(root))["scenes"]
     out, err = capsys.readouterr()
     assert [(row["scene"], row["episodes"]) for row in rows] == [("Home_0_int", 2)]
-    assert "3D data of 2 episodes" in out and "scale_rots_all.npy: is not read" in out
+    shown = " ".join(out.split())  # the table's title is wrapped by the width of a screen
+    assert "3D data of 2 episodes" in shown and "scale_rots_all.npy: is not read" in shown
     left_out, nothing, page = err.splitlines()
     assert "a.json.gz: of 3 episodes 1 left out (the first: episode 8 (position 1): recs_pos" in left_out
     assert "objs_files: no models" in left_out and "b.json.gz: holds no usable episode" in nothing
