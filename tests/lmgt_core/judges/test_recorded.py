@@ -100,7 +100,7 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, rows:
 
 
 def damaged(content: object) -> bytes:
-    return gzip.compress(json.dumps(content).encode())
+    return gzip.compress(mtime=0, data=json.dumps(content).encode())
 
 
 @pytest.mark.parametrize(
@@ -108,14 +108,15 @@ def damaged(content: object) -> bytes:
     [
         b"",
         b"not gzip",
-        gzip.compress(b"not json"),
-        gzip.compress(b"[" * 100_000),
+        gzip.compress(mtime=0, data=b"not json"),
+        gzip.compress(mtime=0, data=b"[" * 100_000),
         damaged([]),
         damaged({"format": "other"}),
         damaged({"format": FORMAT}),
         damaged({"format": FORMAT, "id": "x", "kind": "alien", "about": {}, "systems": [], "menus": [], "answers": []}),
-        gzip.compress(json.dumps({"format": FORMAT}).encode())[:-8],
+        gzip.compress(mtime=0, data=json.dumps({"format": FORMAT}).encode())[:-8],
     ],
+    ids=["empty", "text", "no-json", "deep", "list", "other-format", "no-fields", "unknown-kind", "cut"],
 )
 def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.json.gz").write_bytes(content)
