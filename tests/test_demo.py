@@ -34,4 +34,4 @@ def test_a_short_demo_leaves_a_report_and_a_video(tmp_path: Path, capsys: pytest
     assert len(done) == 7
     assert (out / "report.html").stat().st_size > 10_000
     assert (out / "tidy.mp4").stat().st_size > 1_000
-    assert "With language-model (language model), return ended at" in capsys.readouterr().out
+    assert "With slateq/language-model (language model), return ended at" in capsys.readouterr().out
