@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 
 from lmgt_core.errors import UserError
-from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.judgment import VERDICTS, Verdict
 
-VERDICTS = (Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD)
 Demands = Mapping[Verdict, float]
 
 

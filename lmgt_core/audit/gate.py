@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmgt_core.audit.audit import Audit, HeldOut, Probe, Thresholds, balance_probes
-from lmgt_core.audit.demands import VERDICTS, Demands, parse_demands
+from lmgt_core.audit.demands import Demands, parse_demands
 from lmgt_core.audit.play_rates import Confusion, PlayRates, confusion, demands_on_probes
 from lmgt_core.audit.precision import Answers, auc, auc_interval, precision_interval
 from lmgt_core.audit.reliability import brier_score, calibration_curve, rate_of_true
 from lmgt_core.audit.thresholds import DELTA, LABELS, MIN_PROBES, TOLERANCE, find_evidence, find_thresholds
 from lmgt_core.audit.unseen import unseen
-from lmgt_core.judging.judge import Judge, JudgeKind, ask
-from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.judging.judge import Judge, JudgeKind, ask, ask_all
+from lmgt_core.judging.judgment import VERDICTS, Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.rules.shift import speaks
 
@@ -120,7 +120,7 @@ def audit_judge(
     if not (probes := unseen(judge, probes)):
         raise ValueError("the judge was fitted to all probes, so none can audit it")
     start = time.perf_counter()
-    judgments = _ask_all(judge, [p.prompt for p in probes], progress)
+    judgments = ask_all(judge, [p.prompt for p in probes], progress, BATCH)
     seconds = max(time.perf_counter() - start, sum(j.cost.seconds for j in judgments)) / len(probes)
     spoken, answers = _answers(probes, judgments)
     _, label_counts = np.unique([p.label for p in probes], return_counts=True)
@@ -184,15 +184,6 @@ def _confusion(probes: Sequence[Probe], judgments: Sequence[Judgment], rng: np.r
     rows = list(chosen.values())
     said = np.array([judgments[i].verdict.value if speaks(judgments[i]) else "" for i in rows], dtype=str)
     return confusion(said, np.array([probes[i].label.value for i in rows], dtype=str))
-
-
-def _ask_all(judge: Judge, prompts: Sequence[Prompt], progress: Callable[[int], object]) -> list[Judgment]:
-    judgments: list[Judgment] = []
-    for start in range(0, len(prompts), BATCH):
-        batch = prompts[start : start + BATCH]
-        judgments += ask(judge, batch)
-        progress(len(batch))
-    return judgments
 
 
 def _answers(probes: Sequence[Probe], judgments: Sequence[Judgment]) -> tuple[NDArray[np.bool_], Answers]:

@@ -27,10 +27,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lmgt_core.audit.demands import VERDICTS, Demands
+from lmgt_core.audit.demands import Demands
 from lmgt_core.audit.precision import clopper_pearson
 from lmgt_core.errors import UserError
-from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.judgment import VERDICTS, Verdict
 
 RATES_SHARE = 0.2  # of delta, for the rates of play where they were counted
 

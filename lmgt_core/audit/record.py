@@ -13,9 +13,9 @@ from lmgt_core.audit.commands import JudgeTaskConfig, guided
 from lmgt_core.cache.judge_cache import JudgeCache
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.domain import Domain
-from lmgt_core.judges.recorded import SUFFIX, VERDICTS, Recording, read_recording
-from lmgt_core.judging.judge import Judge, ask
-from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.judges.recorded import SUFFIX, Recording, read_recording
+from lmgt_core.judging.judge import Judge, ask_all
+from lmgt_core.judging.judgment import VERDICTS, Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, make_judge
 from lmgt_core.terminal.progress import progress
@@ -114,12 +114,9 @@ def verify(config: VerifyConfig) -> dict[str, Any]:
 
 
 def _asked(judge: Judge, prompts: Sequence[Prompt]) -> list[Judgment]:
-    answers: list[Judgment] = []
     start = time.monotonic()
     with progress("questions", len(prompts)) as bar:
-        for at in range(0, len(prompts), BATCH):
-            answers += ask(judge, prompts[at : at + BATCH])
-            bar.advance(len(prompts[at : at + BATCH]))
+        answers = ask_all(judge, prompts, bar.advance, BATCH)
     print(f"{len(prompts) / max(time.monotonic() - start, 1e-9):,.1f} judgments a second")
     return answers
 

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 
 from lmgt_core.audit.precision import Answers
-from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.judging.judgment import VERDICTS, Judgment, Verdict
 
 BINS = 10  # of the calibration curve, equally wide
-MENU = (Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD)  # the order of a judgment's probabilities
 
 
 def brier_score(judgments: Sequence[Judgment], truths: Sequence[Verdict]) -> float | None:
@@ -18,7 +17,7 @@ def brier_score(judgments: Sequence[Judgment], truths: Sequence[Verdict]) -> flo
     0 is best, 2 worst; 2/3 is what a third for each label gets. None where no answer has probabilities.
     """
     squares = [
-        sum((p - (label is truth)) ** 2 for label, p in zip(MENU, judgment.probabilities, strict=True))
+        sum((p - (label is truth)) ** 2 for label, p in zip(VERDICTS, judgment.probabilities, strict=True))
         for judgment, truth in zip(judgments, truths, strict=True)
         if judgment.probabilities is not None
     ]

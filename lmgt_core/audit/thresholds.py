@@ -96,7 +96,7 @@ def _evidence(
         return Evidence(None, groups)
     order = rng.permutation(len(answers))
     order = order[np.argsort(-answers.confidence[order], kind="stable")]  # equal confidences in random order
-    tested, size = answers.at(order), size[order]
+    tested = answers.at(order)
     one_confidence = tested.confidence[0] == tested.confidence[-1]  # then there is one threshold, and one test
     if size.max() > 1:
         counts, right = counts_by_rank(tested.group, tested.right)

@@ -30,7 +30,7 @@ from lmgt_core.guidance.background import BackgroundShifts
 from lmgt_core.guidance.config import JudgeConfig
 from lmgt_core.guidance.domain import Domain, LendsPlayRates
 from lmgt_core.guidance.shift_source import RewardShifter, ShiftSource
-from lmgt_core.judging.judge import Judge, JudgeKind, ask, seeded
+from lmgt_core.judging.judge import Judge, JudgeKind, ask, ask_all, seeded
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt, RememberedTemplate
 from lmgt_core.judging.registry import NONE, make_judge
@@ -194,9 +194,7 @@ class Guidance:
             return 0
         prompts = [self.template.render(description) for description in listed]
         with self._asked() as asked, progress("questions asked ahead", len(prompts)) as bar:
-            for start in range(0, len(prompts), BATCH):
-                ask(asked, prompts[start : start + BATCH])
-                bar.advance(len(prompts[start : start + BATCH]))
+            ask_all(asked, prompts, bar.advance, BATCH)
         return len(prompts)
 
     def shifts(self, seed: int, steps: int, horizon: int | None = None) -> ShiftSource | None:

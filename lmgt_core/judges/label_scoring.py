@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from lmgt_core.errors import UserError
 from lmgt_core.judging.answers import spellings
 from lmgt_core.judging.judge import JudgeKind
-from lmgt_core.judging.judgment import Cost, Judgment, Verdict
+from lmgt_core.judging.judgment import VERDICTS, Cost, Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.verdict_parser import parse_verdict
 
-MENU = (Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD)
+MENU = VERDICTS
 Menu = Mapping[Verdict, tuple[str, ...]]  # a verdict's spellings; their probabilities add up
 WORDS: Menu = {v: (v.value, v.value.capitalize()) for v in MENU}
 NUMBERS: Menu = {Verdict.GOOD: ("+1", "1"), Verdict.NEUTRAL: ("0",), Verdict.BAD: ("-1",)}

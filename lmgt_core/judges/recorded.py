@@ -19,7 +19,7 @@ from lmgt_core.errors import UserError
 from lmgt_core.files import write_atomic
 from lmgt_core.judging.answers import Offered
 from lmgt_core.judging.judge import Judge, JudgeKind
-from lmgt_core.judging.judgment import Cost, Judgment, Verdict
+from lmgt_core.judging.judgment import VERDICTS, Cost, Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, JudgeSpec
 
@@ -27,7 +27,6 @@ FORMAT = "lmgt-recorded-1"
 SUFFIX = ".json.gz"
 DECIMALS = 6
 LARGEST = 256 * 2**20  # bytes of a file once it is unpacked
-VERDICTS = (Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD)  # an unreadable answer is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +40,8 @@ class Recording:
     kind: JudgeKind
     about: Mapping[str, str]
     answers: Sequence[tuple[Prompt, Judgment]]
+    digest: str = ""
+    """Of the file that it was read from: the first 12 hex digits of its SHA-256."""
 
     def write(self, path: Path) -> None:
         """Writes the file, whole or not at all; equal recordings have equal bytes."""
@@ -84,7 +85,8 @@ def read_recording(path: Path) -> Recording:
         menus = [_menu(menu) for menu in content["menus"]]
         answers = [_answer(row, content["systems"], menus) for row in content["answers"]]
         about = {str(name): str(value) for name, value in content["about"].items()}
-        return Recording(str(content["id"]), JudgeKind(content["kind"]), about, answers)
+        digest = hashlib.sha256(packed).hexdigest()[:12]
+        return Recording(str(content["id"]), JudgeKind(content["kind"]), about, answers, digest)
     except OSError as error:
         raise UserError(f"{path}: the recorded judgments cannot be read ({error.strerror or error})") from None
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, zlib.error, RecursionError) as error:
@@ -115,10 +117,10 @@ class RecordedJudge:
 
     cacheable = False
 
-    def __init__(self, recording: Recording, source: str, digest: str) -> None:
+    def __init__(self, recording: Recording, source: str) -> None:
         self.recording = recording
         self.kind = recording.kind
-        self.id = f"recorded:{recording.id}:{digest}"
+        self.id = f"recorded:{recording.id}:{recording.digest}"
         self._answers = {prompt.digest: judgment for prompt, judgment in recording.answers}
         about = recording.about
         asked = f"{about['app']} {about['env']} with --strategy {about['strategy']}" if "app" in about else "others"
@@ -134,8 +136,7 @@ def make(spec: JudgeSpec, context: JudgeContext) -> Judge:
     if not spec.argument or spec.options:
         raise UserError(f"--judge {spec}: recorded:FILE takes a file of `lmgt judge record`, and no options")
     path = find_recording(spec.argument, context.recordings)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
-    return RecordedJudge(read_recording(path), path.name, digest)
+    return RecordedJudge(read_recording(path), path.name)
 
 
 def find_recording(name: str, folder: Path | None) -> Path:

@@ -14,9 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lmgt_core.errors import UserError
-from lmgt_core.judging.judgment import Verdict
+from lmgt_core.judging.judgment import VERDICTS, Verdict
 
-VERDICTS = (Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD)
 _LINE = re.compile(
     r"(?P<word>[^:]+?)(?: if (?P<fact>\w+) is (?P<value>[^:]+?))? *: *(?P<verdict>good|neutral|bad)", re.IGNORECASE
 )

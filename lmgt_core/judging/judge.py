@@ -1,6 +1,6 @@
 """The Judge protocol: prompts in, judgments out, batch first."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -52,4 +52,14 @@ def ask(judge: Judge, prompts: Sequence[Prompt]) -> list[Judgment]:
     answers = judge.judge(prompts)
     if len(answers) != len(prompts):
         raise RuntimeError(f"judge {judge.id} gave {len(answers)} answers to {len(prompts)} prompts")
+    return answers
+
+
+def ask_all(judge: Judge, prompts: Sequence[Prompt], advance: Callable[[int], object], batch: int) -> list[Judgment]:
+    """The judge's answers, asked `batch` prompts at a time; `advance` is told how many were answered in each."""
+    answers: list[Judgment] = []
+    for start in range(0, len(prompts), batch):
+        some = prompts[start : start + batch]
+        answers += ask(judge, some)
+        advance(len(some))
     return answers

@@ -13,6 +13,9 @@ class Verdict(StrEnum):
     UNREADABLE = "unreadable"
 
 
+VERDICTS = (Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD)  # that a judge can be understood to say, in order
+
+
 @dataclass(frozen=True)
 class Cost:
     """What one judgment cost: wall-clock seconds, tokens read and written, money in US dollars."""
@@ -48,7 +51,7 @@ class Judgment:
             return 0.0
         if self.probabilities is None:
             return 1.0
-        return self.probabilities[(Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD).index(self.verdict)]
+        return self.probabilities[VERDICTS.index(self.verdict)]
 
     @property
     def label(self) -> float:

@@ -86,9 +86,9 @@ def build_report(
         report["notes"] += group["notes"]
         drawn = figures(members, shown)
         pages.append({**group, "figures": drawn, "run_names": [run.name for run in members]})
-        for figure in drawn if folder is not None else ():
-            assert folder is not None
-            write_atomic(folder / f"{file_name(name, figure)}.svg", figure.image)
+        if folder is not None:
+            for figure in drawn:
+                write_atomic(folder / f"{file_name(name, figure)}.svg", figure.image)
     report = plain(report)
     page, numbers = render({**report, "groups": pages}), to_json(report)
     write_atomic(json_path(out), numbers)

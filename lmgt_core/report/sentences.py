@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from lmgt_core.report.curves import words
 from lmgt_core.report.run import ReportRun
-from lmgt_core.report.tables import baseline_of, interval_of
+from lmgt_core.report.tables import against, baseline_of, interval_of
 
-FOUND = {"above": "higher", "below": "lower", "overlaps": "no clear difference"}
+FOUND = {"above": "higher", "below": "lower"}
+UNCLEAR = "no clear difference"
 
 
 def sentences(runs: Sequence[ReportRun], metric: str) -> list[str]:
@@ -21,16 +22,9 @@ def sentences(runs: Sequence[ReportRun], metric: str) -> list[str]:
         if baseline is None or not baseline.finished or metric not in baseline.metrics:
             found.append(f"{own}.")
             continue
-        found.append(f"{own}, without a judge at {_value(baseline, metric)}: {FOUND[against(run, baseline, metric)]}.")
+        difference = FOUND.get(against(run, baseline, metric) or "", UNCLEAR)
+        found.append(f"{own}, without a judge at {_value(baseline, metric)}: {difference}.")
     return found
-
-
-def against(run: ReportRun, baseline: ReportRun, metric: str) -> str:
-    """ "above", "below" or "overlaps": how the interval of the run lies beside that of the run without a judge."""
-    own, other = interval_of(run, metric), interval_of(baseline, metric)
-    if own is None or other is None:
-        return "overlaps"
-    return "above" if own[0] > other[1] else "below" if own[1] < other[0] else "overlaps"
 
 
 def _value(run: ReportRun, metric: str) -> str:

@@ -55,12 +55,16 @@ def _marks(runs: Sequence[ReportRun], metric: str) -> list[Row]:
         others = [interval_of(o, metric) for o in runs if o is not run and o.finished and metric in o.metrics]
         highest = own is not None and bool(others) and all(i is not None and own[0] > i[1] for i in others)
         baseline = None if run.is_baseline else baseline_of(run, runs)
-        beside = None if baseline is None else interval_of(baseline, metric)
-        against = None
-        if own is not None and beside is not None:
-            against = "above" if own[0] > beside[1] else "below" if own[1] < beside[0] else "overlaps"
-        marks.append({"highest": highest, "against_none": against})
+        marks.append({"highest": highest, "against_none": None if baseline is None else against(run, baseline, metric)})
     return marks
+
+
+def against(run: ReportRun, baseline: ReportRun, metric: str) -> str | None:
+    """ "above", "below" or "overlaps": how the interval of `run` lies beside the other's; None where one has none."""
+    own, other = interval_of(run, metric), interval_of(baseline, metric)
+    if own is None or other is None:
+        return None
+    return "above" if own[0] > other[1] else "below" if own[1] < other[0] else "overlaps"
 
 
 def interval_of(run: ReportRun, metric: str) -> tuple[float, float] | None:
