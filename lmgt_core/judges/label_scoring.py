@@ -122,10 +122,10 @@ class LabelScoringJudge:
         self.id = f"{id}:{mode}:{max_tokens}"
 
     def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:
-        """One judgment a prompt; all questions of one menu are scored together."""
+        """One judgment a prompt; all questions that offer the same words are scored together, equal texts once."""
         answers: dict[int, Judgment] = {}
         lengths: dict[int, int] = {}
-        together: dict[tuple[tuple[Verdict, tuple[str, ...]], ...], list[int]] = {}  # by menu; () for written answers
+        together: dict[frozenset[str], list[int]] = {}  # by the words that are offered; none for written answers
         for i, prompt in enumerate(prompts):
             menu = {} if self._writes(prompt) else menu_of(prompt)
             if prompt.images and not self.model.sees_images:
@@ -136,7 +136,7 @@ class LabelScoringJudge:
                 limit = f"the question has {lengths[i]} tokens; the model reads and writes {self.model.context}"
                 answers[i] = _unanswerable(limit)
                 continue
-            together.setdefault(tuple(menu.items()), []).append(i)
+            together.setdefault(frozenset(_forms(menu)), []).append(i)
         for offered, rows in together.items():
             ask = self._score if offered else self._write
             answers |= zip(rows, ask([prompts[i] for i in rows], [lengths[i] for i in rows]), strict=True)
@@ -146,14 +146,19 @@ class LabelScoringJudge:
         return self.mode == "generate" or (self.mode == "auto" and reasons_first(prompt))
 
     def _score(self, prompts: Sequence[Prompt], lengths: Sequence[int]) -> list[Judgment]:
-        menu = menu_of(prompts[0])
+        words = _forms(menu_of(prompts[0]))
+        texts = [Prompt(p.system, p.user, p.images).digest for p in prompts]  # a pick and a place may share one
+        alike = dict(zip(texts, prompts, strict=True))
         start = time.perf_counter()
-        log_probs = self.model.score(prompts, _forms(menu))
+        scores = self.model.score(list(alike.values()), words)
         seconds = (time.perf_counter() - start) / len(prompts)
-        return [
-            scored_judgment(verdict_probabilities(row, menu), menu, Cost(seconds, length))
-            for row, length in zip(log_probs.tolist(), lengths, strict=True)
-        ]
+        found = {text: dict(zip(words, row, strict=True)) for text, row in zip(alike, scores.tolist(), strict=True)}
+        judgments = []
+        for prompt, text, length in zip(prompts, texts, lengths, strict=True):
+            menu = menu_of(prompt)
+            probabilities = verdict_probabilities([found[text][word] for word in _forms(menu)], menu)
+            judgments.append(scored_judgment(probabilities, menu, Cost(seconds, length)))
+        return judgments
 
     def _write(self, prompts: Sequence[Prompt], lengths: Sequence[int]) -> list[Judgment]:
         start = time.perf_counter()

@@ -129,6 +129,16 @@ def test_questions_of_one_menu_are_scored_together_and_come_back_in_order() -> N
     assert answers[0].probabilities and answers[0].probabilities[1] == 0.0
 
 
+def test_one_text_is_scored_once_whatever_its_answers_stand_for() -> None:
+    place = Prompt("", "Does the cup belong on the shelf?", answers=(("yes", Verdict.GOOD), ("no", Verdict.BAD)))
+    pick = Prompt("", "Does the cup belong on the shelf?", answers=(("yes", Verdict.BAD), ("no", Verdict.GOOD)))
+    model = CountingModel()
+    of_place, of_pick = judge(model=model).judge([place, pick])
+    assert [n for n, _ in model.asked] == [1]
+    assert of_place.probabilities is not None and of_pick.probabilities is not None
+    assert of_pick.probabilities == of_place.probabilities[::-1]
+
+
 def test_a_system_text_that_asks_for_a_verdict_line_is_answered_by_writing() -> None:
     prompt = Prompt("Think, then end with `Verdict: good` or `Verdict: bad`.", "Push left?")
     assert reasons_first(prompt)
