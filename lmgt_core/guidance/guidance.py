@@ -28,8 +28,9 @@ from lmgt_core.cache.judge_cache import JudgeCache
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.background import BackgroundShifts
 from lmgt_core.guidance.config import JudgeConfig
-from lmgt_core.guidance.domain import Domain, LendsPlayRates
+from lmgt_core.guidance.domain import Domain, LendsPlayRates, LendsTruth
 from lmgt_core.guidance.shift_source import RewardShifter, ShiftSource
+from lmgt_core.guidance.watch import Truth, Watch
 from lmgt_core.judging.judge import Judge, JudgeKind, ask, ask_all, seeded
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt, RememberedTemplate
@@ -83,6 +84,7 @@ class Guidance:
         """
         make_rule(config.rule, config.scale, 1, seams=seams)
         parse_demands(config.min_precision)
+        _check_watch(config)
         if config.judge_ahead and config.rule in ADVISED:
             raise UserError(f"--judge-ahead: an agent under --rule {config.rule} acts on judgments, so it has to wait")
         template = RememberedTemplate(domain.template(config.strategy))
@@ -92,7 +94,10 @@ class Guidance:
         made = make_judge(plain, domain.context()) if judge is None else judge
         if made is None:
             raise UserError(f"--judge {config.judge}: gives no judge; use none")
-        return cls(domain, config, template, made, method, cache, seams)
+        guidance = cls(domain, config, template, made, method, cache, seams)
+        if guidance.watched and guidance.truth() is None:
+            raise UserError(f"--watch {config.watch:g}: {domain.name} has no expert to compare the judge with")
+        return guidance
 
     @property
     def kind(self) -> str:
@@ -107,6 +112,18 @@ class Guidance:
         return self.config.gate and self.judge is not None and self.judge.kind is not JudgeKind.BASELINE
 
     @property
+    def watched(self) -> bool:
+        """Whether the judge is compared with the truth while training; baselines never are."""
+        return self.config.watch > 0 and self.judge is not None and self.judge.kind is not JudgeKind.BASELINE
+
+    def truth(self) -> Truth | None:
+        """The domain's truth about decisions: its own, else its expert's; None where there is neither."""
+        if isinstance(self.domain, LendsTruth):
+            return self.domain.truth()
+        expert = self.domain.context().oracle
+        return None if expert is None else _expert_truth(expert)
+
+    @property
     def headline(self) -> str:
         """A run's first lines: what the judge is, and what its audit found."""
         if self.judge is None:
@@ -118,6 +135,8 @@ class Guidance:
             line += f"\n{unanswered} of {self.audit['n']} questions went unanswered; mostly: {self.audit['reason']}"
         if self.audit.get("silent") and self.audit["n"] < SMALL:
             line += f"\nonly {self.audit['n']} questions are labelled here, too few for a gate; --no-gate lets it speak"
+        if self.watched:
+            line += f"\nwatched against the true labels of {self.config.watch:.0%} of decisions: privileged"
         return line
 
     def audited(self, audit: Mapping[str, Any] | None = None) -> "Guidance":
@@ -216,7 +235,8 @@ class Guidance:
                 judge = SelectiveGate(judge, {Verdict(v): t for v, t in self.audit["thresholds"].items()})
             close = kept.close if isinstance(kept, JudgeCache) else lambda: None
             describe = self.domain.describer(silent)
-            return RewardShifter(None, self.template, judge, rule, describe=describe, close=close)
+            watch = self._watch(seed)
+            return RewardShifter(None, self.template, judge, rule, describe=describe, watch=watch, close=close)
 
         return BackgroundShifts(in_step) if self.config.judge_ahead else in_step()
 
@@ -236,6 +256,12 @@ class Guidance:
             learns = self.method is not None and self.method != "contextual"
             probes, rng = self.labelled() if learns else ([], np.random.default_rng(SEED))
             yield self._calibrated(asked, unseen(asked, probes), rng)
+
+    def _watch(self, seed: int) -> Watch | None:
+        if not self.watched or (truth := self.truth()) is None:
+            return None
+        demands = parse_demands(self.config.min_precision)
+        return Watch(self.config.watch, demands, truth, seed, say=lambda line: print(line, flush=True))
 
     def _calibrated(self, judge: Judge, probes: Sequence[Probe], rng: np.random.Generator) -> Judge:
         """The judge with the calibration that its name asks for.
@@ -285,6 +311,24 @@ class _Recorder:
         answers = ask(self.judged, prompts)
         self.answers += answers
         return answers
+
+
+def _check_watch(config: JudgeConfig) -> None:
+    if not 0 <= config.watch <= 1:
+        raise UserError(f"--watch {config.watch}: is a share of the decisions, from 0 to 1, like 0.1")
+    if config.watch and config.rule in ADVISED:
+        raise UserError(f"--watch: only decisions that were taken can be watched, and --rule {config.rule} asks of all")
+
+
+def _expert_truth(expert: Callable[[Prompt], Verdict]) -> Truth:
+    def truth(observation: Any, action: Any, outcome: Any, prompt: Prompt) -> Verdict | None:
+        try:
+            answer = expert(prompt)
+        except LookupError:
+            return None
+        return None if answer is Verdict.UNREADABLE else answer
+
+    return truth
 
 
 def _unanswered(name: str, answers: Sequence[Judgment]) -> dict[str, Any]:

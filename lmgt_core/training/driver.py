@@ -131,7 +131,9 @@ def train_one(
         if source is not None:  # where training raised, it is left open: closing would wait for a slow judge
             source.close()
         counts = None if source is None else source.stats.as_dict()
-        return {"metrics": dict(metrics), "judge_stats": counts, "seconds": time.perf_counter() - begun}
+        found = {"metrics": dict(metrics), "judge_stats": counts, "seconds": time.perf_counter() - begun}
+        watched = None if source is None else source.watched
+        return found if watched is None else found | {"watch": watched}
 
 
 @lru_cache(maxsize=1)
@@ -173,6 +175,7 @@ def summarised(training: Training, config: Any, guidance: Guidance, log: RunLog)
         "judge_stats": added([r["judge_stats"] for r in found if r["judge_stats"]]),
         "audit": guidance.audit,
         "seconds": sum(r["seconds"] for r in found),
+        **({"watch": watched} if (watched := {str(s): r["watch"] for s, r in results.items() if "watch" in r}) else {}),
     }
 
 
