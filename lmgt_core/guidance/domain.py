@@ -76,6 +76,6 @@ class LendsPlayRates(Protocol):
 class LendsTruth(Protocol):
     """A domain without an expert that may know the truth about decisions taken; others are asked for their expert."""
 
-    def truth(self) -> Truth | None:
+    def known_truth(self) -> Truth | None:
         """What a watched judge is compared with; None where it is not known. Privileged: no learner has it."""
         ...

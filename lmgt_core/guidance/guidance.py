@@ -119,7 +119,7 @@ class Guidance:
     def truth(self) -> Truth | None:
         """The domain's truth about decisions: its own, else its expert's; None where there is neither."""
         if isinstance(self.domain, LendsTruth):
-            return self.domain.truth()
+            return self.domain.known_truth()
         expert = self.domain.context().oracle
         return None if expert is None else _expert_truth(expert)
 

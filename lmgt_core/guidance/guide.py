@@ -121,7 +121,7 @@ class _OwnDomain:
     def probes(self, render: Render, rng: np.random.Generator) -> Sequence[Probe]:
         return [self._probe(render, *labelled) for labelled in self.labelled]
 
-    def truth(self) -> Truth | None:
+    def known_truth(self) -> Truth | None:
         known = self.known
         if known is None:
             return None
