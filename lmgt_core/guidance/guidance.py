@@ -23,6 +23,7 @@ from lmgt_core.audit.label_calibration import (
     split_calibration,
     training_half,
 )
+from lmgt_core.audit.play_rates import PlayRates
 from lmgt_core.audit.unseen import unseen
 from lmgt_core.cache.judge_cache import JudgeCache
 from lmgt_core.errors import UserError
@@ -31,6 +32,7 @@ from lmgt_core.guidance.config import JudgeConfig
 from lmgt_core.guidance.domain import Domain, LendsPlayRates, LendsTruth
 from lmgt_core.guidance.shift_source import RewardShifter, ShiftSource
 from lmgt_core.guidance.watch import Truth, Watch
+from lmgt_core.judges.cascade import CascadeJudge, handed_on
 from lmgt_core.judging.judge import Judge, JudgeKind, ask, ask_all, seeded
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt, RememberedTemplate
@@ -150,7 +152,10 @@ class Guidance:
             return replace(self, audit={"audited": False, "reason": "no judge"})
         if audit is not None:
             calibration = LabelCalibration(**audit["calibration"]) if audit.get("calibration") else None
-            return replace(self, audit=audit, calibration=calibration)
+            judge: Judge = self.judge
+            if isinstance(judge, CascadeJudge) and audit.get("first_speaks_from"):
+                judge = judge.speaking_from({Verdict(v): t for v, t in audit["first_speaks_from"].items()})
+            return replace(self, judge=judge, audit=audit, calibration=calibration)
         measured = self.measured()
         if measured is None:
             return replace(self, audit={"audited": False, "reason": "no question is labelled"})
@@ -158,7 +163,10 @@ class Guidance:
         found |= {"headline": measured.audit.headline} | _unanswered(self.config.judge, measured.answers)
         if measured.calibration is not None:
             found["calibration"] = asdict(measured.calibration)
-        return replace(self, audit=found, calibration=measured.calibration)
+        judge = measured.judge
+        if isinstance(judge, CascadeJudge) and judge.speaks_from is not None:
+            found["first_speaks_from"] = {verdict.value: t for verdict, t in judge.speaks_from.items()}
+        return replace(self, judge=judge, audit=found, calibration=measured.calibration)
 
     def labelled(self) -> Labelled:
         """The labelled questions of an audit, and the audit's generator as drawing them has left it."""
@@ -180,23 +188,27 @@ class Guidance:
             return None
         answers: list[Judgment] = []
         bar = progress("audit questions", len(probes)) if advance is None else nullcontext(None)
-        with self._asked() as asked, bar as own:
-            probes = unseen(asked, probes)
-            judge = self._calibrated(asked, probes, rng)
-            calibration = judge.calibration if isinstance(judge, CalibratedJudge) else None
+        with bar as own:
             tick = own.advance if own is not None else advance
             assert tick is not None
-            rates = self.domain.play_rates() if isinstance(self.domain, LendsPlayRates) else None
-            audit = audit_judge(
-                _Recorder(judge, answers),
-                probes,
-                self.config.min_precision,
-                rng,
-                gated=self.gated,
-                play_rates=rates,
-                progress=tick,
-            )
-        return Measured(audit, calibration, unseen(judge, probes), answers)
+            routed, rates = self._routed(probes, rng, tick), self._play_rates()
+            with routed._asked() as asked:
+                probes = unseen(asked, probes)
+                judge = self._calibrated(asked, probes, rng)
+                calibration = judge.calibration if isinstance(judge, CalibratedJudge) else None
+                audit = audit_judge(
+                    _Recorder(judge, answers),
+                    probes,
+                    self.config.min_precision,
+                    rng,
+                    gated=self.gated,
+                    play_rates=rates,
+                    progress=tick,
+                )
+        if isinstance(routed.judge, CascadeJudge):
+            audit = replace(audit, handed_on=handed_on(answers))
+        assert routed.judge is not None
+        return Measured(audit, calibration, unseen(judge, probes), answers, routed.judge)
 
     def ask_ahead(self) -> int:
         """Has everything judged that a training may ask, where that is little or quick; how many questions there were.
@@ -257,6 +269,19 @@ class Guidance:
             probes, rng = self.labelled() if learns else ([], np.random.default_rng(SEED))
             yield self._calibrated(asked, unseen(asked, probes), rng)
 
+    def _play_rates(self) -> PlayRates | None:
+        return self.domain.play_rates() if isinstance(self.domain, LendsPlayRates) else None
+
+    def _routed(self, probes: Sequence[Probe], rng: np.random.Generator, tick: Callable[[int], object]) -> "Guidance":
+        """This guidance, a cascade's first judge fitted to half of the probes; they are then left to no gate."""
+        if not isinstance(self.judge, CascadeJudge):
+            return self
+        half = training_half(probes, deepcopy(rng))
+        if not half or len(half) == len(probes):
+            return self
+        fitted = self.judge.fitted(half, self.config.min_precision, deepcopy(rng), self._play_rates(), tick)
+        return replace(self, judge=fitted)
+
     def _watch(self, seed: int) -> Watch | None:
         if not self.watched or (truth := self.truth()) is None:
             return None
@@ -292,12 +317,16 @@ class Guidance:
 
 @dataclass(frozen=True)
 class Measured:
-    """An audit, the calibration that was in force, and every question with its answer, in the same order."""
+    """An audit, the calibration that was in force, and every question with its answer, in the same order.
+
+    `judge` is the one that was asked, a cascade knowing where its first judge speaks.
+    """
 
     audit: Audit
     calibration: LabelCalibration | None
     probes: Sequence[Probe]
     answers: Sequence[Judgment]
+    judge: Judge
 
 
 class _Recorder:
