@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lmgt_core.guidance.return_alarm import ShiftLedger
 from lmgt_core.guidance.shift_source import JudgeStats, RewardShifter, Tickets
 from lmgt_core.rules.shift import ShiftRule
 
@@ -66,6 +67,11 @@ class BackgroundShifts:
     def watched(self) -> dict[str, Any] | None:
         """What was found while watching the judge so far; None where nobody does."""
         return self._ready().watched
+
+    @property
+    def ledger(self) -> ShiftLedger | None:
+        """What shifts have added to the reward so far; None where nobody keeps it."""
+        return self._ready().ledger
 
     @property
     def weight(self) -> float:

@@ -30,6 +30,7 @@ from lmgt_core.errors import UserError
 from lmgt_core.guidance.background import BackgroundShifts
 from lmgt_core.guidance.config import JudgeConfig
 from lmgt_core.guidance.domain import Domain, LendsPlayRates, LendsTruth
+from lmgt_core.guidance.return_alarm import ShiftLedger
 from lmgt_core.guidance.shift_source import RewardShifter, ShiftSource
 from lmgt_core.guidance.watch import Truth, Watch
 from lmgt_core.judges.cascade import CascadeJudge, handed_on
@@ -248,7 +249,10 @@ class Guidance:
             close = kept.close if isinstance(kept, JudgeCache) else lambda: None
             describe = self.domain.describer(silent)
             watch = self._watch(seed)
-            return RewardShifter(None, self.template, judge, rule, describe=describe, watch=watch, close=close)
+            ledger = None if self.config.rule in ADVISED else ShiftLedger(steps)
+            return RewardShifter(
+                None, self.template, judge, rule, describe=describe, watch=watch, ledger=ledger, close=close
+            )
 
         return BackgroundShifts(in_step) if self.config.judge_ahead else in_step()
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lmgt_core.guidance.return_alarm import ShiftLedger
 from lmgt_core.guidance.watch import Watch
 from lmgt_core.judging.description import Describer, Description
 from lmgt_core.judging.judge import Judge, ask
@@ -83,6 +84,11 @@ class ShiftSource(Protocol):
         """What was found while watching the judge (watch.py), as plain JSON values; None where nobody does."""
         ...
 
+    @property
+    def ledger(self) -> ShiftLedger | None:
+        """What shifts have added to the reward so far (return_alarm.py); None where nobody keeps it."""
+        ...
+
     def submit(self, observations: Sequence[Any], actions: Sequence[Any], outcomes: Sequence[Any] = ()) -> Tickets:
         """[decision] tickets of decisions taken now, each observation being the one before its action.
 
@@ -145,6 +151,7 @@ class RewardShifter:
         *,
         describe: Describe | None = None,
         watch: Watch | None = None,
+        ledger: ShiftLedger | None = None,
         close: Callable[[], None] = lambda: None,
     ) -> None:
         if (describer is None) == (describe is None):
@@ -157,6 +164,7 @@ class RewardShifter:
         self.decisions = self.step = 0
         self._shifts: dict[int, np.float32] = {}  # by ticket, until it is resolved
         self._watch = watch
+        self.ledger = ledger
         self._close = close
 
     def __call__(
@@ -184,7 +192,11 @@ class RewardShifter:
         for judgment in judgments:
             if judgment is not None:
                 self.stats.count(judgment)
-        return Shifts(self.rule.delta(judgments), judgments, prompts)
+        delta = self.rule.delta(judgments)
+        if self.ledger is not None and first is not None:
+            for number, (judgment, prompt, shift) in enumerate(zip(judgments, prompts, delta, strict=True), first):
+                self.ledger.add(number, judgment, prompt, self.rule.weight(number) * float(shift))
+        return Shifts(delta, judgments, prompts)
 
     def submit(self, observations: Sequence[Any], actions: Sequence[Any], outcomes: Sequence[Any] = ()) -> Tickets:
         """[decision] tickets; the judge has answered when it returns."""
@@ -217,8 +229,9 @@ class RewardShifter:
     def state_dict(self) -> dict[str, Any]:
         """The rule's state, the statistics, the count of decisions, and what was found while watching."""
         steps = {"decisions": self.decisions, "step": self.step}
-        watch = {} if self._watch is None else {"watch": self._watch.state_dict()}
-        return {"rule": self.rule.state_dict(), "stats": self.stats.as_dict(), **steps, **watch}
+        kept = {} if self._watch is None else {"watch": self._watch.state_dict()}
+        kept |= {} if self.ledger is None else {"ledger": self.ledger.state_dict()}
+        return {"rule": self.rule.state_dict(), "stats": self.stats.as_dict(), **steps, **kept}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes up what `state_dict` gave; checkpoints of before 0.2 counted judgments only."""
@@ -229,6 +242,10 @@ class RewardShifter:
         self.step = int(state.get("step", max(self.decisions - 1, 0)))
         if self._watch is not None:
             self._watch.load_state_dict(state["watch"])
+        if self.ledger is not None and "ledger" in state:
+            self.ledger.load_state_dict(state["ledger"])
+        else:  # a checkpoint of before: what was added until then is not known
+            self.ledger = None
         self._shifts.clear()
 
     def _judge(self, prompts: Sequence[Prompt | None]) -> list[Judgment | None]:
