@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from lmgt_core.audit.audit import Audit, Probe
+from lmgt_core.audit.audit import Audit, Probe, fewer_probes
 from lmgt_core.audit.demands import parse_demands
+from lmgt_core.audit.fragility import Flips, Question, fragility, reads
 from lmgt_core.audit.gate import SelectiveGate, audit_judge
 from lmgt_core.audit.label_calibration import (
     ACTION,
@@ -34,6 +35,7 @@ from lmgt_core.guidance.return_alarm import ShiftLedger
 from lmgt_core.guidance.shift_source import RewardShifter, ShiftSource
 from lmgt_core.guidance.watch import Truth, Watch
 from lmgt_core.judges.cascade import CascadeJudge, handed_on
+from lmgt_core.judging.description import Description
 from lmgt_core.judging.judge import Judge, JudgeKind, ask, ask_all, seeded
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt, RememberedTemplate
@@ -192,7 +194,7 @@ class Guidance:
         with bar as own:
             tick = own.advance if own is not None else advance
             assert tick is not None
-            routed, rates = self._routed(probes, rng, tick), self._play_rates()
+            routed, rates = self._routed(probes, rng, tick), self.play_rates()
             with routed._asked() as asked:
                 probes = unseen(asked, probes)
                 judge = self._calibrated(asked, probes, rng)
@@ -210,6 +212,30 @@ class Guidance:
             audit = replace(audit, handed_on=handed_on(answers))
         assert routed.judge is not None
         return Measured(audit, calibration, unseen(judge, probes), answers, routed.judge)
+
+    def flips(self, measured: "Measured", n: int, advance: Callable[[int], object] = lambda asked: None) -> list[Flips]:
+        """How often verdicts flip when about `n` of the audit's questions are asked in other forms."""
+        if not reads(measured.judge):
+            return []
+        descriptions: dict[str, Description] = {}
+
+        def render(description: Description) -> Prompt:
+            prompt = self.template.render(description)
+            descriptions[prompt.digest] = description
+            return prompt
+
+        self.domain.probes(render, np.random.default_rng(SEED))
+        said = {p.prompt.digest: a for p, a in zip(measured.probes, measured.answers, strict=True)}
+        some = fewer_probes(measured.probes, n, np.random.default_rng(SEED))
+        questions = [
+            Question(probe.prompt, descriptions[probe.prompt.digest], said[probe.prompt.digest])
+            for probe in some
+            if probe.prompt.digest in descriptions
+        ]
+        guidance = replace(self, judge=measured.judge)
+        with guidance._asked() as asked:
+            judge = CalibratedJudge(asked, measured.calibration) if measured.calibration else asked
+            return fragility(judge, questions, self.template, advance)
 
     def ask_ahead(self) -> int:
         """Has everything judged that a training may ask, where that is little or quick; how many questions there were.
@@ -273,7 +299,8 @@ class Guidance:
             probes, rng = self.labelled() if learns else ([], np.random.default_rng(SEED))
             yield self._calibrated(asked, unseen(asked, probes), rng)
 
-    def _play_rates(self) -> PlayRates | None:
+    def play_rates(self) -> PlayRates | None:
+        """How often labels occur in play, where the domain knows it."""
         return self.domain.play_rates() if isinstance(self.domain, LendsPlayRates) else None
 
     def _routed(self, probes: Sequence[Probe], rng: np.random.Generator, tick: Callable[[int], object]) -> "Guidance":
@@ -283,7 +310,7 @@ class Guidance:
         half = training_half(probes, deepcopy(rng))
         if not half or len(half) == len(probes):
             return self
-        fitted = self.judge.fitted(half, self.config.min_precision, deepcopy(rng), self._play_rates(), tick)
+        fitted = self.judge.fitted(half, self.config.min_precision, deepcopy(rng), self.play_rates(), tick)
         return replace(self, judge=fitted)
 
     def _watch(self, seed: int) -> Watch | None:
