@@ -23,11 +23,15 @@ from lmgt_core.audit.change_test import ChangeTest
 from lmgt_core.audit.precision import clopper_pearson
 from lmgt_core.audit.thresholds import DELTA
 from lmgt_core.files import write_atomic
+from lmgt_core.guidance.return_alarm import ShiftLedger, find_alarm
+from lmgt_core.judging.judgment import Judgment, Verdict
+from lmgt_core.judging.prompt import Prompt
 from lmgt_core.training.provenance import command_line, git_revision, machine
 
 DEMAND = 0.75
 BLOCK = 50  # decisions that share their luck in the family of bursts
 Rights = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 Rng = np.random.Generator
 
 
@@ -111,10 +115,58 @@ def delays(config: WatchSimulationConfig) -> list[str]:
     return lines
 
 
+def alarms(trials: int) -> list[str]:
+    """The lines of a table: how often trainings of 400 episodes raise the alarm of return_alarm.py, and when."""
+    lines = ["| training | alarm, % | median moment, % of the training |", "| --- | --- | --- |"]
+    for name, draw in TRAININGS.items():
+        moments = []
+        for trial in range(trials):
+            returns, shifts = draw(np.random.default_rng([3, trial]))
+            ledger, ends = ShiftLedger(10 * EPISODES), 10 * np.arange(1, EPISODES + 1)
+            for end, shift in zip(ends.tolist(), shifts.tolist(), strict=True):
+                ledger.add(end - 1, Judgment(Verdict.GOOD), Prompt("", ""), shift)
+            if (alarm := find_alarm(ledger, ends.tolist(), returns.tolist())) is not None:
+                moments.append(10 * alarm["decision"] / EPISODES)
+        median = f"{np.median(moments):.0f}" if moments else ""
+        lines.append(f"| {name} | {100 * len(moments) / trials:.1f} | {median} |")
+        print(lines[-1], flush=True)
+    return lines
+
+
+def trend(returns: float, shifts: float, start: float = 0.0) -> Callable[[Rng], tuple[Floats, Floats]]:
+    """Returns and shifts [episode] of unit noise that rise by so much in a training, from this share of it on."""
+
+    def draw(rng: Rng) -> tuple[Floats, Floats]:
+        progress = np.clip(np.linspace(0, 1, EPISODES) - start, 0, None) / (1 - start)
+        return returns * progress + rng.normal(size=EPISODES), shifts * progress + rng.normal(size=EPISODES)
+
+    return draw
+
+
+def wandering(rng: Rng) -> tuple[Floats, Floats]:
+    """Returns and shifts [episode] that wander without a goal, each by itself (autocorrelation .98)."""
+    walks = rng.normal(size=(2, EPISODES))
+    for i in range(1, EPISODES):
+        walks[:, i] += 0.98 * walks[:, i - 1]
+    return walks[0], walks[1]
+
+
+EPISODES = 400
+TRAININGS: Mapping[str, Callable[[Rng], tuple[Floats, Floats]]] = {
+    "noise alone": trend(0, 0),
+    "return and shifts rise": trend(5, 5),
+    "return and shifts fall": trend(-5, -5),
+    "both wander": wandering,
+    "from .4 of the training on, the return falls by 2 and shifts rise by 4": trend(-2, 4, start=0.4),
+    "the same, half as fast": trend(-1, 2, start=0.4),
+}
+
+
 def main(config: WatchSimulationConfig) -> None:
-    """Prints both tables, and writes the page."""
+    """Prints the tables, and writes the page."""
     begun = time.process_time()
     shown: dict[str, Any] = {"alarms": "\n".join(false_alarms(config)), "delays": "\n".join(delays(config))}
+    shown["trends"] = "\n".join(alarms(config.trials))
     if config.out is not None:
         made = {"command": command_line(), "revision": git_revision(Path(lmgt_core.__path__[0]))}
         made |= {"seconds": time.process_time() - begun, "cpu": machine()["cpu"], "turn": config.decisions // 2}
@@ -143,6 +195,13 @@ right for a while, or wrong for a while. `--watch` takes a stretch of wrong answ
 Delays are in decisions at which the judge speaks the verdict, from the turn to the silence.
 
 {delays}
+
+## Where nobody knows the truth
+
+Trainings of 400 episodes whose returns and shifts have unit noise: how often is the alarm raised that shifted returns
+rise while unshifted ones fall, and when?
+
+{trends}
 
 Made by `{command}` at revision {revision}, in {seconds:.0f} CPU seconds on {cpu}, two cores that others used too.
 """

@@ -246,7 +246,7 @@ def notes(runs: Sequence[ReportRun]) -> list[str]:
 
 def _told_while_training(run: ReportRun) -> list[str]:
     """What was found of the judge while it shifted rewards: that it was watched, every verdict's turns, every alarm."""
-    lines = []
+    lines: list[str] = []
     for seed, watch in (run.summary.get("watch") or {}).items():
         if not lines:
             lines.append(f"was watched against the true labels of {watch['share']:.0%} of decisions (privileged)")

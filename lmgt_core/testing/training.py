@@ -135,6 +135,10 @@ class TrainingContract:
         assert records[0] == records[1]
         assert any(verdict["turns"] for verdict in records[0]["0"]["verdicts"].values())
 
+    def turned_and_watched(self, config: Any, *turns: int) -> float:
+        """The last unshifted return of the config's first seed with a judge that turns bad at these questions."""
+        return float(self._trained(config, *turns)["metrics"]["return"])
+
     def _questions_asked(self, out: Path) -> int:
         """How many questions a training asks that the judge leaves alone."""
         config = self.config(out, "oracle", gate=False)
