@@ -67,7 +67,7 @@ def first_alarm(rights: Rights, checked: Rights) -> int | None:
 class WatchSimulationConfig:
     """Simulates the watch on synthetic judges and prints how often and how soon a verdict is silenced."""
 
-    trials: int = 500
+    trials: int = 200
     """Judges of each sort."""
     decisions: int = 10_000
     """At which the judge speaks the verdict, in each run; a judge that turns bad does so half-way."""

@@ -4,7 +4,7 @@ A training is cut into BLOCKS equal stretches of decisions. For each, the ledger
 by verdict and kind of decision; the run's record has the unshifted returns of its episodes. Of a stretch, the shifted
 return is the mean unshifted return of the episodes that ended in it, and the shifts of the stretch divided among them.
 Kendall's test of a trend (Mann 1945, "Nonparametric tests against trend", Econometrica 13), which asks for ranks only,
-is made over the last WINDOW stretches: does the shifted return rise, and does the unshifted return fall, each at LEVEL?
+is made over the last WINDOW stretches, at a level of .01 each: does the shifted return rise, and the unshifted fall?
 
 It is an alarm, not a proof: stretches of a training are not independent, and the agent may have found a better way
 that pays later. It says when, and which of the judge's words were paid for in the meantime.
@@ -22,7 +22,7 @@ from lmgt_core.judging.prompt import Prompt
 
 BLOCKS = 40
 WINDOW = 16  # stretches that a trend is sought in
-LEVEL = 0.01  # of each of the two tests
+LEVEL_Z = 2.326  # of each of the two tests, in standard deviations: a level of .01
 SHOWN = 3  # kinds of decisions that an alarm names
 KINDS = 50  # different ones that are told apart
 FACTS = ("kind", "action")  # that say what kind of decision it was; the first one there is
@@ -105,9 +105,7 @@ def _earned_by(ledger: ShiftLedger, blocks: Sequence[int]) -> list[dict[str, Any
 
 
 def _rises(values: Floats) -> bool:
-    """Whether there is an upward trend (Kendall's tau against the order, one-sided)."""
-    from scipy.stats import kendalltau
-
-    if values.min() == values.max():
-        return False
-    return bool(kendalltau(np.arange(len(values)), values, alternative="greater").pvalue <= LEVEL)
+    """Whether there is an upward trend: Mann's test with its normal approximation, ties making it more careful."""
+    n = len(values)
+    score = np.sign(np.subtract.outer(values, values))[np.tril_indices(n, -1)].sum()
+    return bool(score - 1 >= LEVEL_Z * np.sqrt(n * (n - 1) * (2 * n + 5) / 18))
