@@ -69,7 +69,8 @@ class Audit:
 
     `delta` is how often a verdict's promise may fail, over the draw of probes; `promises` says for each verdict what
     was demanded, what that means on probes mixed as these are, and the answers that were tested. `brier`,
-    `calibration_curve` and the rates of true answers are explained in `reliability`.
+    `calibration_curve` and the rates of true answers are explained in `reliability`. `handed_on` is the share of probes
+    that went on to a cascade's second judge; None for other judges.
     """
 
     judge: str
@@ -97,6 +98,7 @@ class Audit:
     calibration_curve: Sequence[Mapping[str, float | int]]
     true_positive_rate: float | None
     true_negative_rate: float | None
+    handed_on: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The fields by name, as plain JSON values."""
@@ -107,6 +109,11 @@ class Audit:
     @property
     def headline(self) -> str:
         """One line for the beginning of a run: whether the judge speaks, where, and how that was checked."""
+        on = "" if self.handed_on is None else f"; {_percent(self.handed_on)} of questions went on to the second judge"
+        return f"{self._found}{on}"
+
+    @property
+    def _found(self) -> str:
         if not self.gated:
             return f"judge {self.judge} is NOT gated: it speaks on everything (accuracy {_percent(self.accuracy)})"
         sure = f"at {_percent(1 - self.delta)} certainty for each verdict"

@@ -73,6 +73,8 @@ class AuditConfig(JudgeTaskConfig):
     """The precision that the gate demands of every verdict, or of each its own: good=.75,bad=.75."""
     questions: int | None = None
     """Ask about so many of the labelled questions only, labels in the same shares: for slow judges."""
+    flips: int = 0
+    """Ask so many of the questions again in other forms, and tell how many verdicts flip."""
     out: Path | None = None
     """A page with everything that was found (.html)."""
 
@@ -163,6 +165,8 @@ def audit(config: AuditConfig, domain: Domain) -> list[dict[str, Any]]:
         raise UserError(f"--out {config.out}: an audit is a page; give it a name that ends in .html")
     if config.questions is not None and config.questions < 1:
         raise UserError(f"--questions {config.questions}: is 1 or more")
+    if config.flips < 0:
+        raise UserError(f"--flips {config.flips}: is a number of questions, 0 for none")
     found = measured(config, domain)
     rows = [one.row() for one in found]
     print_table(
@@ -170,6 +174,10 @@ def audit(config: AuditConfig, domain: Domain) -> list[dict[str, Any]]:
     )
     for one in found:
         print(f"{one.strategy}: {one.audit.headline}")
+    if config.flips:
+        reliability = [row for one in found for row in one.reliability_rows()]
+        print_table(reliability, title="the same questions in other forms: how many verdicts flip")
+        rows = [row | {"reliability": one.reliability_rows()} for row, one in zip(rows, found, strict=True)]
     _write(config.json, rows)
     if config.out is not None:
         from lmgt_core.audit.page import write_page
@@ -202,7 +210,9 @@ def measured(config: AuditConfig, domain: Domain) -> list[Audited]:
             one_found = guidance.measured(bar.advance, questions)
             assert one_found is not None
             heard = list(zip(one_found.probes, one_found.answers, strict=True))
-            found.append(Audited(guidance.config.judge, guidance.config.strategy, one_found.audit, heard))
+            flips = guidance.flips(one_found, config.flips) if config.flips else []
+            named = guidance.config.judge, guidance.config.strategy
+            found.append(Audited(*named, one_found.audit, heard, flips, guidance.play_rates()))
     return found
 
 

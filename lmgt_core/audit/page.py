@@ -1,13 +1,16 @@
-"""One self-contained page about an audit: table, gates, biases, and answers to read."""
+"""One self-contained page about an audit: a sentence, figures, gates, rates, flips, biases, and answers to read."""
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lmgt_core.audit.audit import Probe
 from lmgt_core.audit.audited import Audited
+from lmgt_core.audit.figures import flip_bars, precision_and_coverage, reliability_diagram
 from lmgt_core.files import write_atomic
-from lmgt_core.judging.judgment import Judgment
+from lmgt_core.judging.judge import JudgeKind
+from lmgt_core.judging.judgment import VERDICTS, Judgment
 from lmgt_core.report.pages import render_page
 from lmgt_core.training.provenance import provenance
 
@@ -29,11 +32,16 @@ def write_page(out: Path, app: str, task: str, found: Sequence[Audited]) -> None
 def section(one: Audited) -> dict[str, Any]:
     """What the page says about one judge under one strategy."""
     audit = one.audit
+    drawn = (reliability_diagram(audit), precision_and_coverage(audit, one.heard), flip_bars(one.flips))
     return {
         "judge": one.judge,
         "strategy": one.strategy,
         "kind": audit.kind,
+        "sentence": sentence(one),
         "headline": audit.headline,
+        "figures": [{"image": b64encode(f.image).decode(), "caption": f.caption} for f in drawn if f is not None],
+        "flips": [flip.as_dict() for flip in one.flips],
+        "labels": label_rates(one),
         "facts": {
             "accuracy": audit.accuracy,
             "of always giving the most frequent label": audit.baseline,
@@ -41,6 +49,9 @@ def section(one: Audited) -> dict[str, Any]:
             "its 95 % interval": audit.auc_ci95,
             "abstained": audit.abstention_rate,
             "unreadable": audit.unreadable_rate,
+            "Brier score (0 best, 2 worst)": audit.brier,
+            "good ones called good": audit.true_positive_rate,
+            "bad ones called bad": audit.true_negative_rate,
             "seconds a judgment": audit.seconds_per_judgment,
         },
         "verdicts": [
@@ -59,6 +70,41 @@ def section(one: Audited) -> dict[str, Any]:
             )
         ],
     }
+
+
+def sentence(one: Audited) -> str:
+    """The verdict on the judge, in plain words."""
+    audit = one.audit
+    if audit.kind == JudgeKind.BASELINE:
+        return f"{one.judge} is a baseline: it knows nothing by design, and is never held back."
+    privileged = " It reads the truth, so this says nothing about any model." if audit.kind == JudgeKind.ORACLE else ""
+    if audit.silent:
+        return (
+            f"Do not train with {one.judge} here: on no confidence of its own is it surely right as often as was "
+            f"demanded, and a gated training would go on as without a judge.{privileged}"
+        )
+    spoken = " and ".join(verdict.value for verdict, t in audit.thresholds.items() if t is not None)
+    held = audit.held_out
+    right = "" if held.precision is None else f", and {held.precision:.0%} of what it says there is right"
+    flips = [flip for flip in one.flips if flip.share is not None]
+    worst = max(flips, key=lambda flip: flip.share or 0.0, default=None)
+    fragile = f" {worst.share:.0%} of its verdicts flip under {worst.change}." if worst is not None else ""
+    doubt = " Held-out questions do not confirm that." if audit.held_out_ok is False else ""
+    if not audit.gated:
+        return f"{one.judge} speaks without a gate, right or wrong.{privileged}{fragile}"
+    return f"{one.judge} may say {spoken} on {held.coverage:.0%} of questions{right}.{doubt}{privileged}{fragile}"
+
+
+def label_rates(one: Audited) -> list[dict[str, Any]]:
+    """How often each label occurs among the questions and, where that is known, among the decisions of play."""
+    n, rates = max(len(one.heard), 1), one.play_rates
+    rows = []
+    for verdict in VERDICTS:
+        row: dict[str, Any] = {"label": verdict.value}
+        row["share of questions"] = sum(probe.label is verdict for probe, _ in one.heard) / n
+        known = None if rates is None or rates.kind == "unlabelled" else rates.numbers.get(verdict, 0) / (rates.n or 1)
+        rows.append(row | {"share of decisions in play": known})
+    return rows
 
 
 def _held_out(by_verdict: Mapping[str, Mapping[str, float | int | None]], verdict: str) -> dict[str, Any]:

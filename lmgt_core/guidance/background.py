@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lmgt_core.guidance.return_alarm import ShiftLedger
 from lmgt_core.guidance.shift_source import JudgeStats, RewardShifter, Tickets
 from lmgt_core.rules.shift import ShiftRule
 
@@ -63,6 +64,16 @@ class BackgroundShifts:
         return self._ready().stats
 
     @property
+    def watched(self) -> dict[str, Any] | None:
+        """What was found while watching the judge so far; None where nobody does."""
+        return self._ready().watched
+
+    @property
+    def ledger(self) -> ShiftLedger | None:
+        """What shifts have added to the reward so far; None where nobody keeps it."""
+        return self._ready().ledger
+
+    @property
     def weight(self) -> float:
         """w_t of the decisions submitted last."""
         return self.rule.weight(self.step)
@@ -106,7 +117,7 @@ class BackgroundShifts:
                 self._shifter = shifter
                 self._progress.notify_all()
             while (decisions := self._drain()) is not None:
-                delta = shifter(*decisions).delta
+                delta = shifter(*decisions, first=self._judged).delta
                 with self._progress:
                     tickets = range(self._judged, self._judged + len(delta))
                     self._shifts.update(zip(tickets, delta, strict=True))

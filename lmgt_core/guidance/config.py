@@ -28,3 +28,6 @@ class JudgeConfig:
     """Judge in a background thread while the world steps; the numbers are the same."""
     cache: Path | None = None
     """Where judgments are kept (default: judgments.sqlite in --out)."""
+    watch: float = 0.0
+    """Compare so large a share of the decisions with the truth while training, and silence a verdict that no longer has
+    its precision; privileged (0: never)."""

@@ -8,6 +8,7 @@ import numpy as np
 from lmgt_core.audit.audit import Probe
 from lmgt_core.audit.play_rates import PlayRates
 from lmgt_core.guidance.shift_source import Describe
+from lmgt_core.guidance.watch import Truth
 from lmgt_core.judging.description import Description
 from lmgt_core.judging.prompt import Prompt, PromptTemplate
 from lmgt_core.judging.registry import JudgeContext
@@ -68,4 +69,13 @@ class LendsPlayRates(Protocol):
 
         Never estimated from what an evaluation uses. The same at every call.
         """
+        ...
+
+
+@runtime_checkable
+class LendsTruth(Protocol):
+    """A domain without an expert that may know the truth about decisions taken; others are asked for their expert."""
+
+    def known_truth(self) -> Truth | None:
+        """What a watched judge is compared with; None where it is not known. Privileged: no learner has it."""
         ...

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from lmgt_core.audit.audit import Audit, Probe
+from lmgt_core.audit.audit import Audit, Probe, fewer_probes
 from lmgt_core.audit.demands import parse_demands
+from lmgt_core.audit.fragility import Flips, Question, fragility, reads
 from lmgt_core.audit.gate import SelectiveGate, audit_judge
 from lmgt_core.audit.label_calibration import (
     ACTION,
@@ -23,13 +24,18 @@ from lmgt_core.audit.label_calibration import (
     split_calibration,
     training_half,
 )
+from lmgt_core.audit.play_rates import PlayRates
 from lmgt_core.audit.unseen import unseen
 from lmgt_core.cache.judge_cache import JudgeCache
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.background import BackgroundShifts
 from lmgt_core.guidance.config import JudgeConfig
-from lmgt_core.guidance.domain import Domain, LendsPlayRates
+from lmgt_core.guidance.domain import Domain, LendsPlayRates, LendsTruth
+from lmgt_core.guidance.return_alarm import ShiftLedger
 from lmgt_core.guidance.shift_source import RewardShifter, ShiftSource
+from lmgt_core.guidance.watch import Truth, Watch
+from lmgt_core.judges.cascade import CascadeJudge, handed_on
+from lmgt_core.judging.description import Description
 from lmgt_core.judging.judge import Judge, JudgeKind, ask, ask_all, seeded
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt, RememberedTemplate
@@ -83,6 +89,7 @@ class Guidance:
         """
         make_rule(config.rule, config.scale, 1, seams=seams)
         parse_demands(config.min_precision)
+        _check_watch(config)
         if config.judge_ahead and config.rule in ADVISED:
             raise UserError(f"--judge-ahead: an agent under --rule {config.rule} acts on judgments, so it has to wait")
         template = RememberedTemplate(domain.template(config.strategy))
@@ -92,7 +99,10 @@ class Guidance:
         made = make_judge(plain, domain.context()) if judge is None else judge
         if made is None:
             raise UserError(f"--judge {config.judge}: gives no judge; use none")
-        return cls(domain, config, template, made, method, cache, seams)
+        guidance = cls(domain, config, template, made, method, cache, seams)
+        if guidance.watched and guidance.truth() is None:
+            raise UserError(f"--watch {config.watch:g}: {domain.name} has no expert to compare the judge with")
+        return guidance
 
     @property
     def kind(self) -> str:
@@ -107,6 +117,18 @@ class Guidance:
         return self.config.gate and self.judge is not None and self.judge.kind is not JudgeKind.BASELINE
 
     @property
+    def watched(self) -> bool:
+        """Whether the judge is compared with the truth while training; baselines never are."""
+        return self.config.watch > 0 and self.judge is not None and self.judge.kind is not JudgeKind.BASELINE
+
+    def truth(self) -> Truth | None:
+        """The domain's truth about decisions: its own, else its expert's; None where there is neither."""
+        if isinstance(self.domain, LendsTruth):
+            return self.domain.known_truth()
+        expert = self.domain.context().oracle
+        return None if expert is None else _expert_truth(expert)
+
+    @property
     def headline(self) -> str:
         """A run's first lines: what the judge is, and what its audit found."""
         if self.judge is None:
@@ -118,6 +140,8 @@ class Guidance:
             line += f"\n{unanswered} of {self.audit['n']} questions went unanswered; mostly: {self.audit['reason']}"
         if self.audit.get("silent") and self.audit["n"] < SMALL:
             line += f"\nonly {self.audit['n']} questions are labelled here, too few for a gate; --no-gate lets it speak"
+        if self.watched:
+            line += f"\nwatched against the true labels of {self.config.watch:.0%} of decisions: privileged"
         return line
 
     def audited(self, audit: Mapping[str, Any] | None = None) -> "Guidance":
@@ -131,7 +155,10 @@ class Guidance:
             return replace(self, audit={"audited": False, "reason": "no judge"})
         if audit is not None:
             calibration = LabelCalibration(**audit["calibration"]) if audit.get("calibration") else None
-            return replace(self, audit=audit, calibration=calibration)
+            judge: Judge = self.judge
+            if isinstance(judge, CascadeJudge) and audit.get("first_speaks_from"):
+                judge = judge.speaking_from({Verdict(v): t for v, t in audit["first_speaks_from"].items()})
+            return replace(self, judge=judge, audit=audit, calibration=calibration)
         measured = self.measured()
         if measured is None:
             return replace(self, audit={"audited": False, "reason": "no question is labelled"})
@@ -139,7 +166,10 @@ class Guidance:
         found |= {"headline": measured.audit.headline} | _unanswered(self.config.judge, measured.answers)
         if measured.calibration is not None:
             found["calibration"] = asdict(measured.calibration)
-        return replace(self, audit=found, calibration=measured.calibration)
+        judge = measured.judge
+        if isinstance(judge, CascadeJudge) and judge.speaks_from is not None:
+            found["first_speaks_from"] = {verdict.value: t for verdict, t in judge.speaks_from.items()}
+        return replace(self, judge=judge, audit=found, calibration=measured.calibration)
 
     def labelled(self) -> Labelled:
         """The labelled questions of an audit, and the audit's generator as drawing them has left it."""
@@ -161,23 +191,51 @@ class Guidance:
             return None
         answers: list[Judgment] = []
         bar = progress("audit questions", len(probes)) if advance is None else nullcontext(None)
-        with self._asked() as asked, bar as own:
-            probes = unseen(asked, probes)
-            judge = self._calibrated(asked, probes, rng)
-            calibration = judge.calibration if isinstance(judge, CalibratedJudge) else None
+        with bar as own:
             tick = own.advance if own is not None else advance
             assert tick is not None
-            rates = self.domain.play_rates() if isinstance(self.domain, LendsPlayRates) else None
-            audit = audit_judge(
-                _Recorder(judge, answers),
-                probes,
-                self.config.min_precision,
-                rng,
-                gated=self.gated,
-                play_rates=rates,
-                progress=tick,
-            )
-        return Measured(audit, calibration, unseen(judge, probes), answers)
+            routed, rates = self._routed(probes, rng, tick), self.play_rates()
+            with routed._asked() as asked:
+                probes = unseen(asked, probes)
+                judge = self._calibrated(asked, probes, rng)
+                calibration = judge.calibration if isinstance(judge, CalibratedJudge) else None
+                audit = audit_judge(
+                    _Recorder(judge, answers),
+                    probes,
+                    self.config.min_precision,
+                    rng,
+                    gated=self.gated,
+                    play_rates=rates,
+                    progress=tick,
+                )
+        if isinstance(routed.judge, CascadeJudge):
+            audit = replace(audit, handed_on=handed_on(answers))
+        assert routed.judge is not None
+        return Measured(audit, calibration, unseen(judge, probes), answers, routed.judge)
+
+    def flips(self, measured: "Measured", n: int, advance: Callable[[int], object] = lambda asked: None) -> list[Flips]:
+        """How often verdicts flip when about `n` of the audit's questions are asked in other forms."""
+        if not reads(measured.judge):
+            return []
+        descriptions: dict[str, Description] = {}
+
+        def render(description: Description) -> Prompt:
+            prompt = self.template.render(description)
+            descriptions[prompt.digest] = description
+            return prompt
+
+        self.domain.probes(render, np.random.default_rng(SEED))
+        said = {p.prompt.digest: a for p, a in zip(measured.probes, measured.answers, strict=True)}
+        some = fewer_probes(measured.probes, n, np.random.default_rng(SEED))
+        questions = [
+            Question(probe.prompt, descriptions[probe.prompt.digest], said[probe.prompt.digest])
+            for probe in some
+            if probe.prompt.digest in descriptions
+        ]
+        guidance = replace(self, judge=measured.judge)
+        with guidance._asked() as asked:
+            judge = CalibratedJudge(asked, measured.calibration) if measured.calibration else asked
+            return fragility(judge, questions, self.template, advance)
 
     def ask_ahead(self) -> int:
         """Has everything judged that a training may ask, where that is little or quick; how many questions there were.
@@ -216,7 +274,11 @@ class Guidance:
                 judge = SelectiveGate(judge, {Verdict(v): t for v, t in self.audit["thresholds"].items()})
             close = kept.close if isinstance(kept, JudgeCache) else lambda: None
             describe = self.domain.describer(silent)
-            return RewardShifter(None, self.template, judge, rule, describe=describe, close=close)
+            watch = self._watch(seed)
+            ledger = None if self.config.rule in ADVISED else ShiftLedger(steps)
+            return RewardShifter(
+                None, self.template, judge, rule, describe=describe, watch=watch, ledger=ledger, close=close
+            )
 
         return BackgroundShifts(in_step) if self.config.judge_ahead else in_step()
 
@@ -236,6 +298,26 @@ class Guidance:
             learns = self.method is not None and self.method != "contextual"
             probes, rng = self.labelled() if learns else ([], np.random.default_rng(SEED))
             yield self._calibrated(asked, unseen(asked, probes), rng)
+
+    def play_rates(self) -> PlayRates | None:
+        """How often labels occur in play, where the domain knows it."""
+        return self.domain.play_rates() if isinstance(self.domain, LendsPlayRates) else None
+
+    def _routed(self, probes: Sequence[Probe], rng: np.random.Generator, tick: Callable[[int], object]) -> "Guidance":
+        """This guidance, a cascade's first judge fitted to half of the probes; they are then left to no gate."""
+        if not isinstance(self.judge, CascadeJudge):
+            return self
+        half = training_half(probes, deepcopy(rng))
+        if not half or len(half) == len(probes):
+            return self
+        fitted = self.judge.fitted(half, self.config.min_precision, deepcopy(rng), self.play_rates(), tick)
+        return replace(self, judge=fitted)
+
+    def _watch(self, seed: int) -> Watch | None:
+        if not self.watched or (truth := self.truth()) is None:
+            return None
+        demands = parse_demands(self.config.min_precision)
+        return Watch(self.config.watch, demands, truth, seed, say=lambda line: print(line, flush=True))
 
     def _calibrated(self, judge: Judge, probes: Sequence[Probe], rng: np.random.Generator) -> Judge:
         """The judge with the calibration that its name asks for.
@@ -266,12 +348,16 @@ class Guidance:
 
 @dataclass(frozen=True)
 class Measured:
-    """An audit, the calibration that was in force, and every question with its answer, in the same order."""
+    """An audit, the calibration that was in force, and every question with its answer, in the same order.
+
+    `judge` is the one that was asked, a cascade knowing where its first judge speaks.
+    """
 
     audit: Audit
     calibration: LabelCalibration | None
     probes: Sequence[Probe]
     answers: Sequence[Judgment]
+    judge: Judge
 
 
 class _Recorder:
@@ -285,6 +371,24 @@ class _Recorder:
         answers = ask(self.judged, prompts)
         self.answers += answers
         return answers
+
+
+def _check_watch(config: JudgeConfig) -> None:
+    if not 0 <= config.watch <= 1:
+        raise UserError(f"--watch {config.watch}: is a share of the decisions, from 0 to 1, like 0.1")
+    if config.watch and config.rule in ADVISED:
+        raise UserError(f"--watch: only decisions that were taken can be watched, and --rule {config.rule} asks of all")
+
+
+def _expert_truth(expert: Callable[[Prompt], Verdict]) -> Truth:
+    def truth(observation: Any, action: Any, outcome: Any, prompt: Prompt) -> Verdict | None:
+        try:
+            answer = expert(prompt)
+        except LookupError:
+            return None
+        return None if answer is Verdict.UNREADABLE else answer
+
+    return truth
 
 
 def _unanswered(name: str, answers: Sequence[Judgment]) -> dict[str, Any]:

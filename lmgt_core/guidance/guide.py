@@ -15,16 +15,18 @@ from lmgt_core.guidance.config import JudgeConfig
 from lmgt_core.guidance.domain import Render
 from lmgt_core.guidance.guidance import Guidance
 from lmgt_core.guidance.shift_source import Describe, one_by_one
+from lmgt_core.guidance.watch import Truth
 from lmgt_core.guidance.wrappers import RewardShift, VectorRewardShift
 from lmgt_core.judging.description import Description
 from lmgt_core.judging.judge import Judge
 from lmgt_core.judging.judgment import Verdict
-from lmgt_core.judging.prompt import PromptTemplate
+from lmgt_core.judging.prompt import Prompt, PromptTemplate
 from lmgt_core.judging.registry import JudgeContext
 
 SYSTEM = "You judge the decisions of an agent that is learning. Answer with one word."
 STEPS = 100_000  # decisions over which a fading rule fades, where nobody says otherwise
 Words = Description | tuple[str, str] | None  # (state, action), or None where there is nothing to judge
+TrueAnswer = Callable[[Any, Any], str | None]  # observation, action -> good, neutral, bad; None: not known
 Labelled = tuple[Any, Any, str]  # observation, action, its true answer: good, neutral or bad
 
 
@@ -43,6 +45,8 @@ def guide(
     steps: int = STEPS,
     seed: int = 0,
     background: bool = False,
+    watch: float = 0.0,
+    truth: TrueAnswer | None = None,
     name: str = "my-environment",
     say: Callable[[str], object] = print,
 ) -> RewardShift | VectorRewardShift:
@@ -61,12 +65,19 @@ def guide(
     in the file `cache`, and asked in a thread while the environment steps with `background`. Evaluate in an environment
     without the wrapper, such as `wrapped.env`.
 
+    `truth(observation, action)` gives the true answer ("good", "neutral", "bad", or None where it is not known). With
+    it, a share `watch` of the decisions is compared with the truth while the agent learns, and a verdict that no longer
+    has its precision falls silent (`lmgt_core/guidance/watch.py`); `wrapped.source.watched` holds what was found.
+
     UserError for a judge, question, rule or probe that cannot be used.
     """
     template = _template(question)
-    domain = _OwnDomain(name, describe, template, tuple(probes), seed)
+    if truth is not None and not watch:
+        raise UserError("truth: nothing is compared with it; give the share of decisions too, like watch=0.1")
+    domain = _OwnDomain(name, describe, template, tuple(probes), seed, truth)
     spec, made = (judge, None) if isinstance(judge, str) else (judge.id, judge)
-    config = JudgeConfig(spec, rule, scale, gate and bool(domain.labelled), min_precision, judge_ahead=background)
+    gated = gate and bool(domain.labelled)
+    config = JudgeConfig(spec, rule, scale, gated, min_precision, judge_ahead=background, watch=watch)
     path = None if cache is None else Path(cache)
     guidance = Guidance.of(domain, config, path, judge=made).audited()
     say(guidance.headline)
@@ -96,6 +107,7 @@ class _OwnDomain:
     question: PromptTemplate
     labelled: tuple[Labelled, ...]
     seed: int
+    known: TrueAnswer | None = None
 
     def context(self) -> JudgeContext:
         return JudgeContext(self.name, seed=self.seed)
@@ -108,6 +120,19 @@ class _OwnDomain:
 
     def probes(self, render: Render, rng: np.random.Generator) -> Sequence[Probe]:
         return [self._probe(render, *labelled) for labelled in self.labelled]
+
+    def known_truth(self) -> Truth | None:
+        known = self.known
+        if known is None:
+            return None
+
+        def truth(observation: Any, action: Any, outcome: Any, prompt: Prompt) -> Verdict | None:
+            answer = known(observation, action)
+            if answer not in (None, Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD):
+                raise UserError(f"truth: {answer!r} is no answer; use good, neutral, bad, or None for unknown")
+            return None if answer is None else Verdict(answer)
+
+        return truth
 
     def questions(self) -> None:
         return None

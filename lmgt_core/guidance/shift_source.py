@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lmgt_core.guidance.return_alarm import ShiftLedger
+from lmgt_core.guidance.watch import Watch
 from lmgt_core.judging.description import Describer, Description
 from lmgt_core.judging.judge import Judge, ask
 from lmgt_core.judging.judgment import Judgment, Verdict
@@ -77,6 +79,16 @@ class ShiftSource(Protocol):
         """How often the judge was heard so far."""
         ...
 
+    @property
+    def watched(self) -> dict[str, Any] | None:
+        """What was found while watching the judge (watch.py), as plain JSON values; None where nobody does."""
+        ...
+
+    @property
+    def ledger(self) -> ShiftLedger | None:
+        """What shifts have added to the reward so far (return_alarm.py); None where nobody keeps it."""
+        ...
+
     def submit(self, observations: Sequence[Any], actions: Sequence[Any], outcomes: Sequence[Any] = ()) -> Tickets:
         """[decision] tickets of decisions taken now, each observation being the one before its action.
 
@@ -138,6 +150,8 @@ class RewardShifter:
         rule: ShiftRule,
         *,
         describe: Describe | None = None,
+        watch: Watch | None = None,
+        ledger: ShiftLedger | None = None,
         close: Callable[[], None] = lambda: None,
     ) -> None:
         if (describer is None) == (describe is None):
@@ -149,17 +163,40 @@ class RewardShifter:
         self.stats = JudgeStats()
         self.decisions = self.step = 0
         self._shifts: dict[int, np.float32] = {}  # by ticket, until it is resolved
+        self._watch = watch
+        self.ledger = ledger
         self._close = close
 
-    def __call__(self, observations: Sequence[Any], actions: Sequence[Any], outcomes: Sequence[Any] = ()) -> Shifts:
-        """The shifts of these decisions, in their order; equal questions are asked once, all questions in one batch."""
+    def __call__(
+        self,
+        observations: Sequence[Any],
+        actions: Sequence[Any],
+        outcomes: Sequence[Any] = (),
+        first: int | None = None,
+    ) -> Shifts:
+        """The shifts of these decisions, in their order; equal questions are asked once, all questions in one batch.
+
+        `first` is the number of the first one where they are decisions that were taken, which alone are watched.
+        """
         if len(observations) != len(actions):
             raise ValueError(f"{len(observations)} observations for {len(actions)} actions")
         outcomes = outcomes if len(outcomes) else [None] * len(actions)
         described = self.describe(observations, actions, outcomes)
         prompts = [None if d is None else self.template.render(d) for d in described]
         judgments = self._judge(prompts)
-        return Shifts(self.rule.delta(judgments), judgments, prompts)
+        if self._watch is not None and first is None:
+            judgments = self._watch.heard(judgments)
+        elif self._watch is not None and first is not None:
+            decisions = list(zip(observations, actions, outcomes, strict=True))
+            judgments = self._watch.check(first, judgments, prompts, decisions)
+        for judgment in judgments:
+            if judgment is not None:
+                self.stats.count(judgment)
+        delta = self.rule.delta(judgments)
+        if self.ledger is not None and first is not None:
+            for number, (judgment, prompt, shift) in enumerate(zip(judgments, prompts, delta, strict=True), first):
+                self.ledger.add(number, judgment, prompt, self.rule.weight(number) * float(shift))
+        return Shifts(delta, judgments, prompts)
 
     def submit(self, observations: Sequence[Any], actions: Sequence[Any], outcomes: Sequence[Any] = ()) -> Tickets:
         """[decision] tickets; the judge has answered when it returns."""
@@ -167,7 +204,7 @@ class RewardShifter:
         if len(actions):
             self.step = self.decisions
             self.decisions += len(actions)
-            delta = self(observations, actions, outcomes).delta
+            delta = self(observations, actions, outcomes, self.step).delta
             self._shifts.update(zip(tickets.tolist(), delta, strict=True))
         return tickets
 
@@ -180,14 +217,21 @@ class RewardShifter:
         """w_t of the decisions submitted last."""
         return self.rule.weight(self.step)
 
+    @property
+    def watched(self) -> dict[str, Any] | None:
+        """What was found while watching the judge; None where nobody does."""
+        return None if self._watch is None else self._watch.record()
+
     def close(self) -> None:
         """Lets go of the judge's cache."""
         self._close()
 
     def state_dict(self) -> dict[str, Any]:
-        """The rule's state, the statistics and the count of decisions."""
+        """The rule's state, the statistics, the count of decisions, and what was found while watching."""
         steps = {"decisions": self.decisions, "step": self.step}
-        return {"rule": self.rule.state_dict(), "stats": self.stats.as_dict(), **steps}
+        kept = {} if self._watch is None else {"watch": self._watch.state_dict()}
+        kept |= {} if self.ledger is None else {"ledger": self.ledger.state_dict()}
+        return {"rule": self.rule.state_dict(), "stats": self.stats.as_dict(), **steps, **kept}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes up what `state_dict` gave; checkpoints of before 0.2 counted judgments only."""
@@ -196,6 +240,12 @@ class RewardShifter:
         self.stats = JudgeStats(**{name: value for name, value in state["stats"].items() if name in known})
         self.decisions = int(state.get("decisions", self.stats.judgments))
         self.step = int(state.get("step", max(self.decisions - 1, 0)))
+        if self._watch is not None:
+            self._watch.load_state_dict(state["watch"])
+        if self.ledger is not None and "ledger" in state:
+            self.ledger.load_state_dict(state["ledger"])
+        else:  # a checkpoint of before: what was added until then is not known
+            self.ledger = None
         self._shifts.clear()
 
     def _judge(self, prompts: Sequence[Prompt | None]) -> list[Judgment | None]:
@@ -206,8 +256,4 @@ class RewardShifter:
         answers = ask(self.judge, list(questions.values()))
         self.stats.seconds += time.perf_counter() - start
         by_digest = dict(zip(questions, answers, strict=True))
-        judgments = [None if p is None else by_digest[p.digest] for p in prompts]
-        for judgment in judgments:
-            if judgment is not None:
-                self.stats.count(judgment)
-        return judgments
+        return [None if p is None else by_digest[p.digest] for p in prompts]

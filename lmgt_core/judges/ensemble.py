@@ -36,9 +36,7 @@ class EnsembleJudge:
         self.members = tuple(members)
         self.vote = vote
         self.id = f"ensemble:{vote}({'; '.join(sorted(m.id for m in members))})"
-        kinds = [m.kind for m in members]
-        # An ensemble with an oracle in it knows what an oracle knows, and is shown as one.
-        self.kind = next((kind for kind in PRIVILEGE if kind in kinds), kinds[0])
+        self.kind = kind_of(members)
         self.cacheable = any(m.cacheable for m in members)
 
     def seeded(self, seed: int) -> "EnsembleJudge":
@@ -51,7 +49,7 @@ class EnsembleJudge:
         return [self._together(row) for row in zip(*answers, strict=True)]
 
     def _together(self, answers: Sequence[Judgment]) -> Judgment:
-        cost = _sum([a.cost for a in answers])
+        cost = total_cost([a.cost for a in answers])
         if all(a.verdict is Verdict.UNREADABLE for a in answers):
             reasons = "; ".join(dict.fromkeys(a.reason for a in answers))
             return Judgment(Verdict.UNREADABLE, reason=f"no member's answer is readable: {reasons}", cost=cost)
@@ -78,7 +76,19 @@ def _certain(verdict: Verdict) -> tuple[float, float, float]:
     return good, neutral, bad
 
 
-def _sum(costs: Sequence[Cost]) -> Cost:
+def kind_of(members: Sequence[Judge]) -> JudgeKind:
+    """What several judges are together: with an oracle among them they know what an oracle knows."""
+    kinds = [member.kind for member in members]
+    return next((kind for kind in PRIVILEGE if kind in kinds), kinds[0])
+
+
+def member_names(text: str) -> list[str]:
+    """The names in a list divided by commas, or by + where there are none."""
+    return [name.strip() for name in text.split("," if "," in text else "+") if name.strip()]
+
+
+def total_cost(costs: Sequence[Cost]) -> Cost:
+    """What several judgments cost together."""
     return Cost(
         sum(c.seconds for c in costs),
         sum(c.prompt_tokens for c in costs),
@@ -92,7 +102,7 @@ def make(spec: JudgeSpec, context: JudgeContext) -> Judge:
     text, vote = own_text(spec), "majority"
     if match := re.search(r"[?&]vote=([^&?]*)$", text):
         text, vote = text[: match.start()], match[1]
-    names = [name.strip() for name in text.split("," if "," in text else "+") if name.strip()]
+    names = member_names(text)
     if len(names) < 2:
         raise UserError(f"--judge {spec}: ensemble:A,B,C needs two judges or more")
     members = [make_inner(spec, name, context) for name in names]

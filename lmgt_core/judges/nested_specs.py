@@ -1,4 +1,4 @@
-"""Judges' names inside a judge's name: ensembles and fallbacks."""
+"""Judges' names inside a judge's name: ensembles and cascades."""
 
 from lmgt_core.errors import UserError
 from lmgt_core.judging.judge import Judge

@@ -86,6 +86,7 @@ PROVIDERS: Mapping[str, Provider] = {
         "lmgt_core.judges.recorded:make", "recorded:FILE or recorded:NAME, a model's answers from lmgt judge record"
     ),
     "ensemble": Provider("lmgt_core.judges.ensemble:make", "ensemble:A,B,C (or A+B+C), several judges' vote"),
+    "cascade": Provider("lmgt_core.judges.cascade:make", "cascade:A,B (or A+B) asks B only where A is silent"),
     "distilled": Provider(
         "lmgt_core.judges.distilled:make", "distilled:FILE, a small model trained on a judge's answers"
     ),

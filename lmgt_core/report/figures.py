@@ -78,18 +78,18 @@ def learning_curves(
 
     A curve of a single seed has no band, and its legend says so.
     """
-    with _figure(HEIGHT) as (figure, axes):
+    with figure_of(HEIGHT) as (figure, axes):
         for curve in curves:
             _draw_curve(axes, curve)
         axes.set(xlabel=x_label, ylabel=y_label)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        _finish(figure, axes, title, legend=bool(curves))
-        return _render(figure, file_format)
+        finish(figure, axes, title, legend=bool(curves))
+        return rendered(figure, file_format)
 
 
 def bars_with_intervals(bars: Sequence[Bar], x_label: str, title: str = "", file_format: Format = "svg") -> bytes:
     """An image of horizontal bars, first on top, with 95 % intervals as whiskers and single seeds as dots."""
-    with _figure(max(1.4, 0.75 + 0.34 * len(bars))) as (figure, axes):
+    with figure_of(max(1.4, 0.75 + 0.34 * len(bars))) as (figure, axes):
         for position, bar in enumerate(bars):
             colour = _colour(bar)
             axes.barh(position, bar.value, color=colour, alpha=0.35, height=0.62, edgecolor=colour)
@@ -101,8 +101,8 @@ def bars_with_intervals(bars: Sequence[Bar], x_label: str, title: str = "", file
         axes.axvline(0, color="black", linewidth=0.8)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(x_label)
-        _finish(figure, axes, title, legend=False)
-        return _render(figure, file_format)
+        finish(figure, axes, title, legend=False)
+        return rendered(figure, file_format)
 
 
 def _draw_curve(axes: "Axes", curve: Curve) -> None:
@@ -133,7 +133,8 @@ def _colour(mark: Curve | Bar) -> str:
 
 
 @contextmanager
-def _figure(height: float) -> "Iterator[tuple[Figure, Axes]]":
+def figure_of(height: float) -> "Iterator[tuple[Figure, Axes]]":
+    """A figure of this height in inches and its axes, in the style of all figures."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -142,14 +143,16 @@ def _figure(height: float) -> "Iterator[tuple[Figure, Axes]]":
         yield figure, figure.add_subplot()
 
 
-def _finish(figure: "Figure", axes: "Axes", title: str, legend: bool) -> None:
+def finish(figure: "Figure", axes: "Axes", title: str, legend: bool) -> None:
+    """Gives the figure its title, if there is one, and its legend below."""
     if title:
         axes.set_title(title, loc="left", fontsize=10)
     if legend:
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
 
 
-def _render(figure: "Figure", file_format: Format) -> bytes:
+def rendered(figure: "Figure", file_format: Format) -> bytes:
+    """The figure as an image; equal figures have equal bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 

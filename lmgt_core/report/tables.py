@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lmgt_core.guidance.return_alarm import alarm_line
+from lmgt_core.guidance.watch import turn_line
 from lmgt_core.report.run import ReportRun
 from lmgt_core.training.statistics import probability_of_improvement, steps_to_threshold
 
@@ -237,8 +239,20 @@ def notes(runs: Sequence[ReportRun]) -> list[str]:
             found.append(f"{label} ran with --no-gate: every judgment shifted the reward, however unsure.")
         elif run.audit.get("held_out_ok") is False:
             found.append(f"{label}: the audit's held-out probes do not confirm the gate's precision.")
+        found += [f"{label}: {line}." for line in _told_while_training(run)]
     found += _group_notes(runs)
     return found
+
+
+def _told_while_training(run: ReportRun) -> list[str]:
+    """What was found of the judge while it shifted rewards: that it was watched, every verdict's turns, every alarm."""
+    lines: list[str] = []
+    for seed, watch in (run.summary.get("watch") or {}).items():
+        if not lines:
+            lines.append(f"was watched against the true labels of {watch['share']:.0%} of decisions (privileged)")
+        for verdict, known in watch["verdicts"].items():
+            lines += [turn_line(verdict, known["demand"], turn, int(seed)) for turn in known["turns"]]
+    return lines + [alarm_line(alarm, int(seed)) for seed, alarm in (run.summary.get("alarm") or {}).items()]
 
 
 def _group_notes(runs: Sequence[ReportRun]) -> list[str]:

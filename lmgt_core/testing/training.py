@@ -5,6 +5,7 @@ training that was killed and resumed equals one that was not; judging in the bac
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from lmgt_core.guidance.guidance import Guidance
 from lmgt_core.guidance.shift_source import ShiftSource
 from lmgt_core.judging.judge import ask, seeded
 from lmgt_core.judging.judgment import Verdict
+from lmgt_core.testing.turning import TurningJudge
 from lmgt_core.training.driver import Training, defaults_of, resolved, train, train_one
 from lmgt_core.training.run_log import RunLog
 
+MOST_WRONG = 15  # wrong answers of a verdict before it is silenced, however long it was right
 Rows = dict[str, list[dict[str, str]]]
 
 
@@ -103,6 +106,55 @@ class TrainingContract:
             self._break_at_half(config)
         assert not (config.out / "summary.json").exists()
         assert self.run(tmp_path / "broken", "oracle", gate=False, resume=True) == unbroken
+
+    def test_a_judge_that_turns_bad_half_way_is_silenced_within_a_few_checks(self, tmp_path: Path) -> None:
+        """Each verdict that it went on giving: after MOST_WRONG wrong ones at most, where every decision is checked."""
+        config = self.config(tmp_path / "run", "oracle", gate=False, watch=1.0)
+        turns = self._questions_asked(tmp_path / "count") // 2
+        watched = self._trained(config, turns)["watch"]["verdicts"].values()
+        assert any(verdict["silent"] for verdict in watched)
+        for verdict in watched:
+            silenced = verdict["turns"][0] if verdict["turns"] else verdict
+            assert silenced["checked"] - silenced["right"] <= MOST_WRONG
+            assert verdict["silent"] or not verdict["turns"]
+
+    def test_a_judge_that_holds_its_precision_is_heard_as_if_nobody_watched(self, tmp_path: Path) -> None:
+        unwatched = self.run(tmp_path / "unwatched", "oracle", gate=False)
+        assert self.run(tmp_path / "watched", "oracle", gate=False, watch=0.5) == unwatched
+        kept = json.loads((tmp_path / "watched" / "summary.json").read_text())["watch"]["0"]
+        assert kept["privileged"] and all(verdict["right"] for verdict in kept["verdicts"].values())
+        assert "watch" not in json.loads((tmp_path / "unwatched" / "summary.json").read_text())
+
+    def test_a_watched_training_killed_and_resumed_equals_an_unbroken_one(self, tmp_path: Path) -> None:
+        watch = {"gate": False, "watch": 1.0}
+        unbroken = self.run(tmp_path / "unbroken", "noisy-oracle:0.3", **watch)
+        with pytest.raises(KeyboardInterrupt):
+            self._break_at_half(self.config(tmp_path / "broken", "noisy-oracle:0.3", **watch))
+        assert self.run(tmp_path / "broken", "noisy-oracle:0.3", **watch, resume=True) == unbroken
+        records = [json.loads((tmp_path / run / "summary.json").read_text())["watch"] for run in ("unbroken", "broken")]
+        assert records[0] == records[1]
+        assert any(verdict["turns"] for verdict in records[0]["0"]["verdicts"].values())
+
+    def turned_and_watched(self, config: Any, *turns: int) -> float:
+        """The last unshifted return of the config's first seed with a judge that turns bad at these questions."""
+        return float(self._trained(config, *turns)["metrics"]["return"])
+
+    def _questions_asked(self, out: Path) -> int:
+        """How many questions a training asks that the judge leaves alone."""
+        config = self.config(out, "oracle", gate=False)
+        judge = self._trained(config)["judge"]
+        assert isinstance(judge, TurningJudge)
+        return judge.asked
+
+    def _trained(self, config: Any, *turns: int) -> dict[str, Any]:
+        """The result of one seed with a judge that says the opposite from these questions on, and the judge."""
+        guidance = self.training.guidance(config).audited()
+        assert guidance.judge is not None
+        judge = TurningJudge(guidance.judge, *turns)
+        guidance = replace(guidance, judge=judge)
+        RunLog.create(config.out, resolved(self.training, config, guidance), defaults=defaults_of(config)).close()
+        found = train_one(self.training, config, guidance.audit, config.seeds[0], lambda done: None, guidance)
+        return found | {"judge": judge}
 
     def _break_at_half(self, config: Any) -> None:
         done = 0

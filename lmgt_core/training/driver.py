@@ -13,6 +13,7 @@ from typing import Any
 
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.guidance import Guidance
+from lmgt_core.guidance.return_alarm import alarm_line, find_alarm
 from lmgt_core.guidance.shift_source import JudgeStats, ShiftSource
 from lmgt_core.terminal.progress import progress
 from lmgt_core.terminal.tables import print_table
@@ -26,6 +27,7 @@ from lmgt_core.training.statistics import summarise
 Metrics = Mapping[str, float | None]  # of the last evaluation, never shifted; None where a metric is not defined
 TrainSeed = Callable[[Any, ShiftSource | None, int, RunLog, Tick], Metrics]
 CACHE = "judgments.sqlite"
+LOOKS = 10  # for an alarm, in a training
 ELSEWHERE = ("out", "resume", "workers", "ray", "cache")  # settings that change no number
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks are faster on one thread
 
@@ -127,11 +129,51 @@ def train_one(
         guidance = _guidance_here(training, config).audited(audit) if guidance is None else guidance
         begun = time.perf_counter()
         source = guidance.shifts(seed, config.steps, training.horizon(config))
-        metrics = training.train_seed(config, source, seed, log, tick)
+        lookout = None if source is None else Lookout(tick, source, log, seed, config.steps)
+        metrics = training.train_seed(config, source, seed, log, lookout or tick)
         if source is not None:  # where training raised, it is left open: closing would wait for a slow judge
             source.close()
         counts = None if source is None else source.stats.as_dict()
-        return {"metrics": dict(metrics), "judge_stats": counts, "seconds": time.perf_counter() - begun}
+        found = {"metrics": dict(metrics), "judge_stats": counts, "seconds": time.perf_counter() - begun}
+        if source is not None and (watched := source.watched) is not None:
+            found["watch"] = watched
+        if lookout is not None and (alarm := lookout.alarm()) is not None:
+            found["alarm"] = alarm
+        return found
+
+
+def alarm_of(source: ShiftSource, log: RunLog, seed: int, done: int) -> dict[str, Any] | None:
+    """Where shifted returns rose while unshifted ones fell in the first `done` decisions of the seed; None: nowhere."""
+    if source.ledger is None:
+        return None
+    rows = [row for row in log.rows("episodes") if row["seed"] == str(seed) and row.get("return")]
+    ended = [(int(row["decisions"]), float(row["return"])) for row in rows if row.get("decisions")]
+    ended = [episode for episode in ended if episode[0] <= done // source.ledger.length * source.ledger.length]
+    return find_alarm(source.ledger, [decisions for decisions, _ in ended], [earned for _, earned in ended])
+
+
+class Lookout:
+    """A tick that looks for an alarm LOOKS times in a training, and says the first one in a line."""
+
+    def __init__(self, tick: Tick, source: ShiftSource, log: RunLog, seed: int, steps: int) -> None:
+        self.source, self.log, self.seed, self.steps = source, log, seed, steps
+        self._tick, self._done, self._raised = tick, 0, False
+
+    def __call__(self, more: int) -> None:
+        """Passes on that `more` decisions are done."""
+        look = self._done * LOOKS // self.steps
+        self._done += more
+        if not self._raised and self._done * LOOKS // self.steps > look:
+            self.alarm()
+        self._tick(more)
+
+    def alarm(self) -> dict[str, Any] | None:
+        """What there is to be alarmed about so far."""
+        alarm = alarm_of(self.source, self.log, self.seed, self._done)
+        if alarm is not None and not self._raised:
+            print(alarm_line(alarm, self.seed), flush=True)
+            self._raised = True
+        return alarm
 
 
 @lru_cache(maxsize=1)
@@ -173,6 +215,11 @@ def summarised(training: Training, config: Any, guidance: Guidance, log: RunLog)
         "judge_stats": added([r["judge_stats"] for r in found if r["judge_stats"]]),
         "audit": guidance.audit,
         "seconds": sum(r["seconds"] for r in found),
+        **{
+            name: of
+            for name in ("watch", "alarm")
+            if (of := {str(s): r[name] for s, r in results.items() if name in r})
+        },
     }
 
 

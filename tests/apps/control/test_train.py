@@ -33,6 +33,17 @@ class TestTabularTraining(TestTraining):
     def config(self, out: Path, judge: str, **changes: Any) -> TrainConfig:
         return replace(super().config(out, judge, **changes), env="Blackjack-v1", algorithm="td", steps=300)
 
+    @pytest.mark.slow
+    def test_a_watched_judge_that_turns_bad_costs_nothing_in_the_end(self, tmp_path: Path) -> None:
+        """Within the interval of three seeds without a judge; without a watch the same judge ends far below it."""
+        common = {"env": "Blackjack-v1", "algorithm": "td", "steps": 20_000, "evaluate_every": 20_000, "gate": False}
+        plain = replace(SMALL, **common, out=tmp_path / "none", seeds=(0, 1, 2))
+        low, _ = train.main(plain)["metrics"]["return"]["ci95"]
+        turned = replace(plain, judge="oracle", scale=0.5, seeds=(0,))
+        watched = replace(turned, watch=0.1, out=tmp_path / "watched")
+        assert self.turned_and_watched(watched, 10_000) >= low
+        assert self.turned_and_watched(replace(turned, out=tmp_path / "unwatched"), 10_000) < low - 0.1
+
 
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:

@@ -30,6 +30,15 @@ class TestSarsaTraining(TestTraining):
         return replace(super().config(out, judge, **changes), algorithm="sarsa", env="trap", rule="annealed")
 
 
+def test_a_watched_judge_that_turns_bad_half_way_costs_nothing_in_the_end(tmp_path: Path) -> None:
+    """On the cliff, where the same judge without a watch ends at -50, which is never arriving."""
+    plain = TrainConfig(env="cliff", steps=4000, seeds=(0,), gate=False, judge="none", out=tmp_path / "none")
+    expected = train.main(plain)["metrics"]["return"]["mean"]
+    turned, contract = replace(plain, judge="oracle", out=tmp_path / "unwatched"), TestTraining()
+    assert contract.turned_and_watched(turned, 2000) < expected
+    assert contract.turned_and_watched(replace(turned, watch=0.1, out=tmp_path / "watched"), 2000) >= expected
+
+
 @pytest.mark.parametrize("rule", ["raw", "centered", *ADVISED])
 def test_a_training_is_that_of_the_studies(tmp_path: Path, rule: str) -> None:
     """They have the judge's table in memory; here every judgment comes through the guidance."""

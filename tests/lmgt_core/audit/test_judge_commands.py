@@ -127,9 +127,23 @@ class Text(HTMLParser):
 def test_the_page_of_an_audit_is_self_contained_and_shows_answers(tmp_path) -> None:
     audit(replace(AUDIT, judges="warm,oracle", out=tmp_path / "audit.html"), task())
     page = Text((tmp_path / "audit.html").read_text())
-    assert page.loads == []
+    assert len(page.loads) == 4 and all(load.startswith("data:image/svg+xml") for load in page.loads)
+    assert "warm may say good and bad on" in page.shown or "Do not train with warm here" in page.shown
     for part in ("Thermostat-v0", "warm", "oracle (privileged)", "wrong answers", "heat?", "action=heat"):
         assert part in page.shown, part
+
+
+def test_flips_stand_in_table_rows_and_page_and_a_judge_that_does_not_read_is_said_to(tmp_path, capsys) -> None:
+    files = {"json": tmp_path / "rows.json", "out": tmp_path / "audit.html"}
+    rows = audit(replace(AUDIT, judges="warm,oracle", flips=40, **files), task())
+    flips = {row["change"]: row for row in by_judge(rows)["warm"]["reliability"]}
+    assert flips["padding"]["answered"] == 40 and flips["padding"]["flipped"] == 0  # it reads facts
+    (oracle,) = by_judge(rows)["oracle"]["reliability"]
+    assert oracle["change"] == "none: it does not read" and oracle["true_positive_rate"] == 1
+    assert json.loads(files["json"].read_text())["rows"] == json.loads(json.dumps(rows))
+    assert "does not read" in capsys.readouterr().out
+    page = Text(files["out"].read_text())
+    assert "an instruction in the world's words" in page.shown and len(page.loads) == 5
 
 
 def test_a_student_agrees_with_its_teacher_and_says_how_often_on_held_out_questions(tmp_path, capsys) -> None:

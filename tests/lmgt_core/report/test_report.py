@@ -209,6 +209,17 @@ def test_a_gate_that_held_out_probes_refute_is_in_the_first_lines(tmp_path: Path
 
 
 @pytest.mark.usefixtures("unillustrated")
+def test_what_was_found_of_a_judge_while_training_is_in_the_first_lines(tmp_path: Path) -> None:
+    turn = {"decision": 1200, "silent": True, "checked": 50, "right": 20}
+    watch = {"share": 0.1, "verdicts": {"good": {"demand": 0.75, "turns": [turn]}}}
+    alarm = {"decision": 900, "since": 500, "unshifted": [4, 1], "shifted": [4, 9], "earned_by": []}
+    notes = notes_of(tmp_path, audit=AUDIT, summary={"watch": {"0": watch}, "alarm": {"1": alarm}})
+    assert "watched against the true labels of 10% of decisions (privileged)" in notes[0]
+    assert "seed 0, decision 1,200: the judge's good falls silent; 20 of 50 checked so far were right" in notes[1]
+    assert "seed 1, decision 900: ALARM" in notes[2]
+
+
+@pytest.mark.usefixtures("unillustrated")
 def test_an_audited_and_confirmed_judge_needs_no_note(tmp_path: Path) -> None:
     assert notes_of(tmp_path, audit=AUDIT) == []
 
