@@ -27,6 +27,7 @@ from lmgt_core.errors import UserError
 
 Policy = Callable[[Any], Any]
 """The action that a policy takes on an observation."""
+STATES = 150  # that are compared, where there are as many
 MOST_ACTIONS = 6  # all are compared in a state; where there are more, those of the two policies
 PER_EPISODE = 3  # states of one episode: neighbours tell little more
 TURNS = 0.5  # share of the stronger policy's actions on the way to a state: learners see more than its own states
@@ -65,7 +66,7 @@ def label_by_rollouts(
     weak: Policy | None = None,
     *,
     judged: Callable[[Any, Any], bool] = lambda observation, action: True,
-    states: int = 150,
+    states: int = STATES,
     rollouts: int = 64,
     error: float = 0.05,
     horizon: int = 500,

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import VectorEnv
 
 from lmgt_core.audit.audit import Probe
+from lmgt_core.audit.rollouts import STATES, Policy, label_by_rollouts
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.config import JudgeConfig
 from lmgt_core.guidance.domain import Render
@@ -22,6 +23,7 @@ from lmgt_core.judging.judge import Judge
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import Prompt, PromptTemplate
 from lmgt_core.judging.registry import JudgeContext
+from lmgt_core.terminal.progress import progress
 
 SYSTEM = "You judge the decisions of an agent that is learning. Answer with one word."
 STEPS = 100_000  # decisions over which a fading rule fades, where nobody says otherwise
@@ -38,7 +40,8 @@ def guide(
     *,
     rule: str = "raw",
     scale: float = 1.0,
-    probes: Iterable[Labelled] = (),
+    probes: Iterable[Labelled] | Literal["rollouts"] = (),
+    policies: tuple[Policy, ...] = (),
     min_precision: float | str = 0.75,
     gate: bool = True,
     cache: Path | str | None = "judgments.sqlite",
@@ -59,7 +62,9 @@ def guide(
     With `probes`, triples (observation, action, "good" | "neutral" | "bad"), the judge is audited first and speaks only
     where its precision on them is surely `min_precision` (one number, or "good=.8,bad=.7"); without any it always
     speaks, right or wrong, and the line that is told (`say`) says so. `wrapped.guidance` holds the audit. Probes with
-    the same description of the state form a group, whose answers are not taken for independent.
+    the same description of the state form a group, whose answers are not taken for independent. Who has no labels gives
+    `probes="rollouts"` and `policies`, a stronger one and perhaps a weaker one (default: random), functions of an
+    observation: decisions are then labelled by what happens after them (`lmgt_core/audit/rollouts.py`).
 
     Shifts are `scale` units of reward; `steps` decisions are those over which a fading `rule` fades. Judgments are kept
     in the file `cache`, and asked in a thread while the environment steps with `background`. Evaluate in an environment
@@ -74,7 +79,8 @@ def guide(
     template = _template(question)
     if truth is not None and not watch:
         raise UserError("truth: nothing is compared with it; give the share of decisions too, like watch=0.1")
-    domain = _OwnDomain(name, describe, template, tuple(probes), seed, truth)
+    labelled = _played(env, describe, policies, seed, say) if probes == "rollouts" else tuple(probes)
+    domain = _OwnDomain(name, describe, template, labelled, seed, truth)
     spec, made = (judge, None) if isinstance(judge, str) else (judge.id, judge)
     gated = gate and bool(domain.labelled)
     config = JudgeConfig(spec, rule, scale, gated, min_precision, judge_ahead=background, watch=watch)
@@ -87,6 +93,25 @@ def guide(
     wrapped = VectorRewardShift(env, source) if isinstance(env, VectorEnv) else RewardShift(env, source)
     wrapped.guidance = guidance  # type: ignore[union-attr]
     return wrapped
+
+
+def _played(
+    env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any],
+    describe: Callable[[Any, Any], Words],
+    policies: tuple[Policy, ...],
+    seed: int,
+    say: Callable[[str], object],
+) -> tuple[Labelled, ...]:
+    if not 1 <= len(policies) <= 2:
+        raise UserError('probes="rollouts": give policies=(stronger, weaker), or (stronger,) alone')
+    if isinstance(env, VectorEnv):
+        raise UserError('probes="rollouts": label in a single environment first, with label_by_rollouts')
+    with progress("states played on", STATES) as bar:
+        found = label_by_rollouts(
+            env, *policies, judged=lambda o, a: describe(o, a) is not None, seed=seed, advance=bar.advance
+        )
+    say(found.headline)
+    return found.labelled
 
 
 def _template(question: str | Path | PromptTemplate) -> PromptTemplate:

@@ -74,6 +74,56 @@ def test_probes_gate_a_judge_that_is_wrong_and_let_one_speak_that_is_right(right
     assert (shift == 0) is silent and (judge.asked == asked) is silent
 
 
+class Doors(gym.Env[Any, Any]):
+    """One decision in one of 40 rooms: the left door pays in even rooms, the right one in odd rooms."""
+
+    observation_space, action_space = gym.spaces.Discrete(40), gym.spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.room = int(self.np_random.integers(40))
+        return self.room, {}
+
+    def step(self, action: Any) -> Any:
+        return self.room, float(self.room % 2 == action) + float(self.np_random.normal(0, 0.1)), True, False, {}
+
+
+class Porter:
+    """Says good of the door that pays, or of the other one."""
+
+    kind, cacheable = JudgeKind.LANGUAGE_MODEL, True
+
+    def __init__(self, right: bool) -> None:
+        self.right, self.id = right, f"porter:{right}"
+
+    def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:
+        pays = [int(p.user.split()[1]) % 2 == int(p.user.split()[3]) for p in prompts]
+        return [Judgment(Verdict.GOOD if paid is self.right else Verdict.BAD) for paid in pays]
+
+
+@pytest.mark.parametrize("right", [True, False], ids=["right", "wrong"])
+def test_a_judge_is_audited_on_what_happens_where_nobody_knows_the_answers(right: bool) -> None:
+    said: list[str] = []
+    env = guide(
+        Doors(),
+        lambda room, action: (f"room {room}", f"door {action}"),
+        "{state} {action}",
+        Porter(right),
+        probes="rollouts",
+        policies=(lambda room: room % 2,),
+        cache=None,
+        say=said.append,
+    )
+    assert said[0].startswith("80 decisions in 40 states are labelled by what happened")
+    assert env.guidance.audit["silent"] is not right  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("policies", [(), (min, min, min)], ids=["none", "three"])
+def test_rollouts_need_one_policy_or_two(policies: Any) -> None:
+    with pytest.raises(UserError, match="policies="):
+        guide(Doors(), describe, QUESTION, Porter(True), probes="rollouts", policies=policies, cache=None)
+
+
 def test_it_serves_vectors_and_judging_in_the_background() -> None:
     def shifts(background: bool) -> Any:
         envs = guide(
