@@ -63,8 +63,7 @@ def guide(
 
     UserError for a judge, question, rule or probe that cannot be used.
     """
-    template = _template(question)
-    domain = _OwnDomain(name, describe, template, tuple(probes), seed)
+    domain = own_domain(name, describe, question, probes, seed)
     spec, made = (judge, None) if isinstance(judge, str) else (judge.id, judge)
     config = JudgeConfig(spec, rule, scale, gate and bool(domain.labelled), min_precision, judge_ahead=background)
     path = None if cache is None else Path(cache)
@@ -78,6 +77,17 @@ def guide(
     return wrapped
 
 
+def own_domain(
+    name: str,
+    describe: Callable[[Any, Any], Words],
+    question: str | Path | PromptTemplate,
+    probes: Iterable[Labelled] = (),
+    seed: int = 0,
+) -> "OwnDomain":
+    """The `Domain` of an environment that is told by a describer and a question, as `guide` takes them."""
+    return OwnDomain(name, describe, _template(question), tuple(probes), seed)
+
+
 def _template(question: str | Path | PromptTemplate) -> PromptTemplate:
     if isinstance(question, PromptTemplate):
         return question
@@ -88,7 +98,7 @@ def _template(question: str | Path | PromptTemplate) -> PromptTemplate:
 
 
 @dataclass(frozen=True)
-class _OwnDomain:
+class OwnDomain:
     """The domain of a user's environment, as far as it was told."""
 
     name: str
