@@ -198,6 +198,12 @@ COMMANDS = (
         "lmgt_core.report.command:main",
     ),
     Command(
+        ("completion",),
+        "a script that lets bash, zsh or fish complete commands and flags",
+        "apps.completion:CompletionConfig",
+        "apps.completion:main",
+    ),
+    Command(
         ("doctor",),
         "what is installed, and what each missing part would need",
         "lmgt_core.doctor:DoctorConfig",
