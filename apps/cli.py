@@ -162,6 +162,12 @@ COMMANDS = (
         "lmgt_core.audit.record:verify",
     ),
     Command(
+        ("judge", "score"),
+        "a judge's shifts added to the rewards of an offline dataset (Minari)",
+        "lmgt_core.offline.score:ScoreConfig",
+        "apps.cli:score",
+    ),
+    Command(
         ("judge", "serve"),
         "a judge as an OpenAI-compatible server on this machine",
         "lmgt_core.judges.openai.serve:ServeConfig",
@@ -190,6 +196,12 @@ COMMANDS = (
         "one self-contained page that compares runs",
         "lmgt_core.report.command:ReportConfig",
         "lmgt_core.report.command:main",
+    ),
+    Command(
+        ("completion",),
+        "a script that lets bash, zsh or fish complete commands and flags",
+        "apps.completion:CompletionConfig",
+        "apps.completion:main",
     ),
     Command(
         ("doctor",),
@@ -231,6 +243,15 @@ def _judged(command: str, config: Any) -> Any:
 
 ask, audit, distill = (partial(_judged, f"commands:{command}") for command in ("ask", "audit", "distill"))
 record = partial(_judged, "record:record")
+
+
+def score(config: Any) -> Any:
+    """Scores a dataset of an environment of the app that its config names."""
+
+    def make_domain(env: str) -> Any:
+        return load(_of_app(config.app, DOMAINS))(env, config.prompts, config.documents)
+
+    return load("lmgt_core.offline.score:score")(config, make_domain)
 
 
 def study(config: Any) -> Any:

@@ -93,7 +93,9 @@ class EvaluateConfig(SimulatorConfig, StrictConfig):
     """Evaluate policies: runs, and always `nothing` and `random` beside them; no shift."""
 
     policies: Positional[tuple[str, ...]]
-    """Run directories (every seed of each), `nothing`, `random`."""
+    """Run directories (every seed of each), `nothing`, `random`; plan:JUDGE plans with a judge instead of learning."""
+    strategy: str = "zero-shot"
+    """The template that plan:JUDGE asks with, like belongs."""
     episodes: EpisodeFiles = (BUILTIN,)
     """Episode files, folders of them, or `builtin`."""
     select: str | None = None

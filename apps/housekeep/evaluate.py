@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.housekeep.agent.planner import PREFIX, PlannerPolicy, judge_scores
 from apps.housekeep.config import RENAMED, EvaluateConfig
 from apps.housekeep.domain import SEAMS, fading_horizon
 from apps.housekeep.episodes.episode import Episode
@@ -64,7 +65,7 @@ def main(config: EvaluateConfig) -> list[dict[str, Any]]:
 
 def seeds_of(policy: str, config: EvaluateConfig) -> list[int]:
     """The seeds of a run; one for a baseline."""
-    if policy in BASELINES:
+    if policy in BASELINES or policy.startswith(PREFIX):
         return [config.seed]
     return run_settings(Path(policy))["seeds"]
 
@@ -73,7 +74,9 @@ def run_settings(run: Path) -> dict[str, Any]:
     """The settings in a run's config.json under their present names; UserError where it is no Housekeep skills run."""
     path = run / "config.json"
     if not path.is_file():
-        raise UserError(f"{run}: not a run directory (no config.json) and not one of {', '.join(BASELINES)}")
+        raise UserError(
+            f"{run}: not a run directory (no config.json) and not one of {', '.join(BASELINES)}, {PREFIX}JUDGE"
+        )
     content = json.loads(path.read_text())
     settings = {RENAMED.get(name, name): value for name, value in content["settings"].items()}
     if content.get("app") != "housekeep" or settings["action_space"] != "skills":
@@ -125,6 +128,8 @@ def make_policy(job: Job, episodes: Sequence[Episode]) -> Any:
         return NothingPolicy()
     if job.policy == "random":
         return RandomPolicy(rng)
+    if job.policy.startswith(PREFIX):
+        return PlannerPolicy(judge_scores(job.policy.removeprefix(PREFIX), job.config.strategy, episodes))
     content = RunLog.open(Path(job.policy)).load_checkpoint(job.seed)
     if content is None:
         raise UserError(f"{job.policy}: seed {job.seed} has no checkpoint yet; let the run finish (--resume)")

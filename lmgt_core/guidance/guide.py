@@ -76,11 +76,10 @@ def guide(
 
     UserError for a judge, question, rule or probe that cannot be used.
     """
-    template = _template(question)
     if truth is not None and not watch:
         raise UserError("truth: nothing is compared with it; give the share of decisions too, like watch=0.1")
-    labelled = _played(env, describe, policies, seed, say) if probes == "rollouts" else tuple(probes)
-    domain = _OwnDomain(name, describe, template, labelled, seed, truth)
+    labelled = _played(env, describe, policies, seed, say) if probes == "rollouts" else probes
+    domain = own_domain(name, describe, question, labelled, seed, truth)
     spec, made = (judge, None) if isinstance(judge, str) else (judge.id, judge)
     gated = gate and bool(domain.labelled)
     config = JudgeConfig(spec, rule, scale, gated, min_precision, judge_ahead=background, watch=watch)
@@ -114,6 +113,18 @@ def _played(
     return found.labelled
 
 
+def own_domain(
+    name: str,
+    describe: Callable[[Any, Any], Words],
+    question: str | Path | PromptTemplate,
+    probes: Iterable[Labelled] = (),
+    seed: int = 0,
+    truth: TrueAnswer | None = None,
+) -> "OwnDomain":
+    """The `Domain` of an environment that is told by a describer and a question, as `guide` takes them."""
+    return OwnDomain(name, describe, _template(question), tuple(probes), seed, truth)
+
+
 def _template(question: str | Path | PromptTemplate) -> PromptTemplate:
     if isinstance(question, PromptTemplate):
         return question
@@ -124,7 +135,7 @@ def _template(question: str | Path | PromptTemplate) -> PromptTemplate:
 
 
 @dataclass(frozen=True)
-class _OwnDomain:
+class OwnDomain:
     """The domain of a user's environment, as far as it was told."""
 
     name: str

@@ -50,7 +50,9 @@ def label_probabilities(text: str, tokens: Sequence[Written], menu: Menu) -> Pro
 def _only_label(text: str, spellings: Mapping[str, Verdict]) -> tuple[int, int] | None:
     """Where the one label of `text`, stripped, begins and ends; None unless all other words are of a known frame."""
     found = []
-    for word in re.finditer(r"[+\-−]?\d+(?:\.\d+)?|[^\W\d_]+", text.strip()):
+    whole = "|".join(map(re.escape, sorted(spellings, key=len, reverse=True)))  # a label may be several words
+    words = re.compile(rf"(?<!\w)(?:{whole})(?!\w|\.\d)|[+\-−]?\d+(?:\.\d+)?|[^\W\d_]+", re.IGNORECASE)
+    for word in words.finditer(text.strip()):
         if word[0].casefold() in spellings:
             found.append(word.span())
         elif not _FRAME.fullmatch(word[0].casefold()):

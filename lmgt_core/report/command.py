@@ -11,7 +11,7 @@ from tyro.conf import Positional
 from lmgt_core.errors import UserError
 from lmgt_core.files import plain, to_json, write_atomic
 from lmgt_core.report import tables
-from lmgt_core.report.curves import ReportFigure, evaluation_figures, final_figure, training_figures, words
+from lmgt_core.report.curves import ReportFigure, evaluation_figures, final_figure, training_figures
 from lmgt_core.report.pages import render_page
 from lmgt_core.report.run import ReportRun, load_runs
 from lmgt_core.report.sentences import sentences
@@ -189,4 +189,4 @@ def run_entry(run: ReportRun) -> dict[str, Any]:
 
 def render(report: Mapping[str, Any]) -> str:
     """The page; every text from a run is escaped."""
-    return render_page("report.html", report, words=words)
+    return render_page("report.html", report)

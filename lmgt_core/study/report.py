@@ -135,4 +135,4 @@ def cells_csv(folder: StudyFolder, plan: Plan) -> str:
 
 def render(shown: dict[str, Any]) -> str:
     """The page; every text of a study file is escaped."""
-    return render_page("study.html", shown)
+    return render_page("study.html", shown, explained=shown["metrics"])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.config import JudgeConfig
+from lmgt_core.training.wandb_log import check_wandb
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ class TrainingConfig(JudgeConfig):
     evaluate_every: int | None = None
     """Decisions between two points of the learning curve (default: a tenth of --steps)."""
 
+    wandb: str | None = None
+    """Log the scalars to this project of Weights & Biases too (WANDB_MODE=offline: into --out)."""
+
     @property
     def curve(self) -> int:
         """Decisions between two evaluations."""
@@ -45,5 +49,7 @@ def check_training(config: TrainingConfig, least_steps: int = 1) -> None:
             raise UserError(f"--{flag} {value}: give a number of at least {least}")
     if not config.seeds or len(set(config.seeds)) < len(config.seeds) or min(config.seeds) < 0:
         raise UserError("--seeds: give one or more different numbers of at least 0")
+    if config.wandb is not None:
+        check_wandb()
     if config.ray is not None and config.workers != 1:
         raise UserError("--ray: the cluster decides how many seeds train at once; leave --workers out")

@@ -28,7 +28,7 @@ Metrics = Mapping[str, float | None]  # of the last evaluation, never shifted; N
 TrainSeed = Callable[[Any, ShiftSource | None, int, RunLog, Tick], Metrics]
 CACHE = "judgments.sqlite"
 LOOKS = 10  # for an alarm, in a training
-ELSEWHERE = ("out", "resume", "workers", "ray", "cache")  # settings that change no number
+ELSEWHERE = ("out", "resume", "workers", "ray", "cache", "wandb")  # settings that change no number
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks are faster on one thread
 
 
@@ -122,7 +122,7 @@ def train_one(
     guidance: Guidance | None = None,
 ) -> dict[str, Any]:
     """One seed's result: `metrics`, `judge_stats` and `seconds`; what is on the disk if the seed is finished."""
-    with RunLog.open(config.out) as log:
+    with RunLog.open(config.out, config.wandb) as log:
         if (finished := log.seed_result(seed)) is not None:
             tick(config.steps)
             return finished

@@ -9,7 +9,7 @@
     seeds/N/evaluations.csv
     seeds/N/result.json        written when the seed is finished
     checkpoints/seed_N.pt      the latest checkpoint
-    tensorboard/seed_N/        scalars
+    tensorboard/seed_N/        scalars; those of --wandb lie in wandb/
 
 The report looks for these columns: `decisions` (taken in training so far), `return` (unshifted) in episodes.csv, and
 in evaluations.csv any number of metrics beside `decisions`. Columns named `*_seconds` are measured: they may differ
@@ -26,6 +26,7 @@ from lmgt_core.errors import UserError
 from lmgt_core.files import TEMPORARY, plain, read_json, to_json, write_atomic, write_json_atomic
 from lmgt_core.training.keyed_csv import Cell, KeyedCsv, csv_line, read_table
 from lmgt_core.training.tensorboard_log import TensorBoardLog
+from lmgt_core.training.wandb_log import WandbLog
 
 FORMAT = "lmgt-run-1"
 TABLES = {"episodes": ("seed", "episode"), "evaluations": ("seed", "decisions")}  # name -> key
@@ -52,11 +53,12 @@ class RunLog:
     Seeds may run in parallel, each written by one process at a time (a lock keeps a second one out).
     """
 
-    def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, config: Mapping[str, Any], wandb: str | None = None) -> None:
         self.path = path
         self.config = config
+        self.wandb = wandb
         self._tables: dict[tuple[int, str], KeyedCsv] = {}
-        self._scalars: dict[int, TensorBoardLog] = {}
+        self._scalars: dict[int, list[TensorBoardLog | WandbLog]] = {}
 
     @classmethod
     def create(
@@ -93,9 +95,12 @@ class RunLog:
         return cls(path, config)
 
     @classmethod
-    def open(cls, path: Path | str) -> "RunLog":
-        """The log of the run that `create` made in `path`, for a worker process or a reader."""
-        return cls(Path(path), read_config(path))
+    def open(cls, path: Path | str, wandb: str | None = None) -> "RunLog":
+        """The log of the run that `create` made in `path`, for a worker process or a reader.
+
+        Scalars go to the W&B project `wandb` too, where one is named.
+        """
+        return cls(Path(path), read_config(path), wandb)
 
     def record_episode(self, seed: int, row: Mapping[str, Cell]) -> None:
         """Puts an episode on the disk; `row` has "episode", its number within the seed.
@@ -114,10 +119,13 @@ class RunLog:
         self._table(seed, "evaluations").append({"seed": seed, **row})
 
     def scalar(self, seed: int, name: str, value: float, step: int) -> None:
-        """Adds a TensorBoard scalar of one seed."""
+        """Adds a scalar of one seed, to TensorBoard's files and to W&B where it was asked for."""
         if seed not in self._scalars:
-            self._scalars[seed] = TensorBoardLog(self.path / "tensorboard" / f"seed_{seed}")
-        self._scalars[seed].scalar(name, value, step)
+            self._scalars[seed] = [TensorBoardLog(self.path / "tensorboard" / f"seed_{seed}")]
+            if self.wandb is not None:
+                self._scalars[seed].append(WandbLog(self.wandb, self.path, seed, self.config))
+        for log in self._scalars[seed]:
+            log.scalar(name, value, step)
 
     def save_checkpoint(self, seed: int, content: bytes) -> None:
         """Replaces the seed's checkpoint by `content`."""
@@ -188,7 +196,8 @@ class RunLog:
         for table in [key for key in self._tables if seed in (None, key[0])]:
             self._tables.pop(table).close()
         for scalars in [key for key in self._scalars if seed in (None, key)]:
-            self._scalars.pop(scalars).close()
+            for log in self._scalars.pop(scalars):
+                log.close()
 
     def __enter__(self) -> "RunLog":
         return self

@@ -5,18 +5,22 @@ have no place for an image. What can be put right is put right, and its name bec
 is a UserError.
 """
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from lmgt_core.errors import UserError
+from lmgt_core.judges.control_tokens import taken_apart
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.reply_markup import open_thought
 
 PLAIN = "{system}\n\n{user}\n\nAnswer:"  # for models without a chat template
 FINAL = "<|channel|>final<|message|>"  # where the answer begins in a format of channels
+_MARK = re.compile(r"[<[◁]\S+[>\]▷]")  # an added token that is none of a text's words, such as <think>
 SYSTEM, USER, ANSWER = "Xsystemx", "Xuserx", "Xanswerx"  # words that a template may not lose
 
 
@@ -45,7 +49,12 @@ class ChatFormat:
         self.repairs = tuple(self._repairs())
 
     def text(self, prompt: Prompt) -> str:
-        """The question up to where the answer begins, with its special tokens where a chat template writes them."""
+        """The question up to where the answer begins, with its special tokens where a chat template writes them.
+
+        What the prompt says can end no turn, open none, and stand for no image.
+        """
+        system, user = (taken_apart(content, self.controls) for content in (prompt.system, prompt.user))
+        prompt = replace(prompt, system=system, user=user)
         text = self._rendered(prompt, self._form)
         if not self.template:
             return text
@@ -93,6 +102,13 @@ class ChatFormat:
             return ""
         between = whole.removeprefix(question).partition(ANSWER)[0] if whole.startswith(question) else ""
         return " " if between == " " else ""
+
+    @cached_property
+    def controls(self) -> frozenset[str]:
+        """What the tokenizer reads as control tokens where a text holds it, and the processor's mark for images."""
+        added = getattr(self.tokenizer, "added_tokens_decoder", {}).values()
+        marked = {str(token) for token in added if token.special or _MARK.fullmatch(str(token))}
+        return frozenset({*marked, self.image_mark})
 
     @cached_property
     def opening(self) -> list[int]:

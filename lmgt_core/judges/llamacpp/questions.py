@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from lmgt_core.judges.control_tokens import taken_apart
 from lmgt_core.judges.llamacpp.engine import Engine, EngineError, Piece
 from lmgt_core.judging.prompt import Prompt
 
@@ -50,7 +51,12 @@ class Questions:
         return self._tokens((("" if self.has_template else " ") + text,), False)
 
     def text(self, system: str, user: str, images: int = 0) -> str:
-        """The question as text; some chat formats know no system turn, whose words then open the user's."""
+        """The question as text; some chat formats know no system turn, whose words then open the user's.
+
+        Text with `images` is read whole, so that its control tokens are taken apart here.
+        """
+        if images:
+            system, user = self._taken_apart(system), self._taken_apart(user)
         if not self.has_template:
             return PLAIN.format(system=system, user=user).strip()
         pictures: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": PICTURE}}] * images
@@ -94,6 +100,11 @@ class Questions:
         for part, ours in parts:
             tokens += self._tokens((part,), ours)
         return tuple(tokens)
+
+    def _taken_apart(self, content: str) -> str:
+        """`content` with what the model would read as control tokens taken apart."""
+        pieces = {self.engine.text([token]) for token in set(self._tokens((content,), True))}
+        return taken_apart(content, [p for p in pieces if self._tokens((p,), True) != self._tokens((p,), False)])
 
     def _find_tokens(self, text: tuple[str], control: bool, begins: bool = False) -> Piece:
         return tuple(self.engine.tokens(text[0], begins, control))

@@ -78,7 +78,7 @@ class OpenAIJudge:
         """The answer to one question."""
         begun, writes = self._clock(), self._writes(prompt)
         room = self.settings.max_tokens or (REASON_TOKENS if reasons_first(prompt) else WORD_TOKENS)
-        question = Question(prompt.system, prompt.user, prompt.images, room, log_probabilities=not writes)
+        question = Question(prompt.system, prompt.user, prompt.images, room, not writes, prompt.answers)
         try:
             completion = self.server.ask(question, lambda: self._used_up(start))
         except UsedUp as used_up:

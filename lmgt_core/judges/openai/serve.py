@@ -2,7 +2,8 @@
 
 Questions that arrive together are judged together. The answer is the judge's label, with the probabilities of all
 labels as log-probabilities when they are asked for, so that `openai:MODEL@URL` reads what the judge would have said in
-process. Facts do not travel: only judges that read the question's words can be served.
+process. The answers that a question offers travel in a header (answers_header.py). Facts do not: only judges that read
+the question's words can be served.
 """
 
 import base64
@@ -28,6 +29,7 @@ import numpy as np
 from lmgt_core.cache.judge_cache import JudgeCache
 from lmgt_core.errors import UserError
 from lmgt_core.judges.label_scoring import MENU, WORDS, menu_of
+from lmgt_core.judges.openai.answers_header import HEADER, read_answers
 from lmgt_core.judging.description import Image
 from lmgt_core.judging.judge import Judge, ask
 from lmgt_core.judging.judgment import Judgment, Verdict
@@ -171,7 +173,7 @@ class JudgeHandler(BaseHTTPRequestHandler):
             return self.refuse(404, "there are /v1/models and /v1/chat/completions here")
         try:
             request = json.loads(body)
-            prompt = read_request(request)
+            prompt = read_request(request, self.headers.get(HEADER, ""))
         except (ValueError, RecursionError) as error:
             return self.refuse(400, f"the request is not JSON ({error})")
         except BadRequest as error:
@@ -227,8 +229,11 @@ class JudgeHandler(BaseHTTPRequestHandler):
         return None
 
 
-def read_request(request: Any) -> Prompt:
-    """The question in a chat-completion request: system texts, then one user turn; BadRequest for anything else."""
+def read_request(request: Any, answers: str = "") -> Prompt:
+    """The question in a chat-completion request: system texts, then one user turn; BadRequest for anything else.
+
+    `answers` is the header with the answers that the question offers, "" for none.
+    """
     messages = request.get("messages") if isinstance(request, dict) else None
     if not isinstance(messages, list) or not messages:
         raise BadRequest("a request has a list of messages")
@@ -248,7 +253,10 @@ def read_request(request: Any) -> Prompt:
             raise BadRequest("a judge answers one question: system turns and a single user turn")
     if not user:
         raise BadRequest("there is no user turn")
-    return Prompt("\n".join(system), user[0], tuple(images))
+    try:
+        return Prompt("\n".join(system), user[0], tuple(images), answers=read_answers(answers))
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
 
 
 def _content(content: Any) -> tuple[str, list[Image]]:

@@ -21,10 +21,12 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from lmgt_core.errors import UserError
+from lmgt_core.judges.openai.answers_header import write_answers
 from lmgt_core.judges.openai.dialect import TOP, Dialect
 from lmgt_core.judges.openai.rate_limits import Budget, MinuteLimit
 from lmgt_core.judges.openai.reply import BadReply, Completion, all_words, read_completion, server_message
 from lmgt_core.judges.openai.settings import BYTES_PER_TOKEN, KEYS, ServerSettings
+from lmgt_core.judging.answers import Offered
 from lmgt_core.judging.description import Image
 
 TRY_AGAIN = frozenset({408, 409, 425, 429})  # and everything from 500 on
@@ -35,13 +37,14 @@ _ABOUT_THE_PAGE = re.compile(r"web page|page not found|endpoint|no route|cannot 
 
 
 class Question(NamedTuple):
-    """What is asked once, and how many tokens the answer may have."""
+    """What is asked once, how many tokens the answer may have, and the answers that the question offers."""
 
     system: str
     user: str
     images: tuple[Image, ...]
     room: int
     log_probabilities: bool = False
+    answers: Offered = ()
 
 
 class NoAnswer(Exception):
@@ -216,6 +219,8 @@ class ChatServer:
             request[dialect.room] = question.room
         if dialect.temperature:
             request["temperature"] = 0.0
+        if question.answers:
+            request["extra_headers"] = write_answers(question.answers)
         return request | ({"logprobs": True, "top_logprobs": dialect.top} if dialect.top else {})
 
     def _spend(self, prompt_tokens: int, reply_tokens: int) -> None:

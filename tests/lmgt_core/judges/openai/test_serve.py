@@ -18,14 +18,20 @@ import pytest
 from PIL import Image as Picture
 
 from lmgt_core.errors import UserError
-from lmgt_core.judges.label_scoring import likeliest
+from lmgt_core.judges.label_scoring import LabelScoringJudge, likeliest
 from lmgt_core.judges.openai import serve
+from lmgt_core.judges.openai.answers_header import HEADER, read_answers
+from lmgt_core.judges.openai.dialect import Dialect
+from lmgt_core.judges.openai.judge import OpenAIJudge
 from lmgt_core.judges.openai.serve import BadRequest, Batcher, JudgeServer, ServeConfig, open_server, read_request
+from lmgt_core.judges.openai.server import ChatServer, Question
+from lmgt_core.judges.openai.settings import ServerSettings
 from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Judgment, Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.judging.registry import JudgeContext, make_judge
 from lmgt_core.models.store import find_model
+from tests.lmgt_core.judges.test_label_scoring import CountingModel
 
 ROOT = Path(__file__).resolve().parents[4]
 SYSTEM = "Say good, neutral or bad."
@@ -176,6 +182,65 @@ def test_with_a_key_nobody_else_is_let_in(server: JudgeServer) -> None:
     assert call(server, "/v1/models")[0] == 401
     assert call(server, "/v1/models", headers={"Authorization": "Bearer wrong"})[0] == 401
     assert call(server, "/v1/models", headers={"Authorization": "Bearer s3cret"})[0] == 200
+
+
+MENUS = {
+    "two words": (("yes", Verdict.GOOD), ("no", Verdict.BAD)),
+    "the other way round": (("yes", Verdict.BAD), ("no", Verdict.GOOD)),
+    "with neutral": (("helps", Verdict.GOOD), ("harms", Verdict.BAD), ("does nothing", Verdict.NEUTRAL)),
+    "not ASCII": (("oui, c'est là", Verdict.GOOD), ("pas là", Verdict.BAD)),
+    "capitals": (("YES", Verdict.GOOD), ("No", Verdict.BAD)),
+    "none": (),
+}
+
+
+@pytest.fixture(params=["score", "generate"])
+def menu_reader(request: pytest.FixtureRequest) -> Iterator[tuple[LabelScoringJudge, OpenAIJudge]]:
+    """A judge that scores what it is offered, or writes `no`, in process and behind a server."""
+    near = LabelScoringJudge(CountingModel("no"), "counting", JudgeKind.LANGUAGE_MODEL, request.param)
+    with JudgeServer(("127.0.0.1", 0), Batcher(lambda: near, 8, 0.0), ("counting",)) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        far = OpenAIJudge(ServerSettings("counting", running.url, mode=request.param), np.random.default_rng(0))
+        yield near, far
+        far.close()
+        running.shutdown()
+        running.batcher.close()
+        thread.join()
+
+
+@pytest.mark.parametrize("menu", MENUS)
+def test_a_templates_answers_mean_the_same_served_and_in_process(
+    menu: str, menu_reader: tuple[LabelScoringJudge, OpenAIJudge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    near, far = menu_reader
+    questions = ["Does the yeast belong there?", "No snow, no onions?", "h", "Was it là?"]
+    asked = [Prompt("You know homes.", text, answers=MENUS[menu]) for text in questions]
+    here, there = near.judge(asked), far.judge(asked)
+    assert [(j.verdict, j.reply) for j in there] == [(j.verdict, j.reply) for j in here]
+    for a, b in zip(here, there, strict=True):
+        assert b.probabilities == (None if a.probabilities is None else pytest.approx(a.probabilities, abs=1e-6))
+
+
+def test_a_plain_server_gets_the_answers_in_a_header_and_no_field_that_it_may_refuse() -> None:
+    server = ChatServer(ServerSettings("m", "http://127.0.0.1:1/v1"), np.random.default_rng(0))
+    request = server._request(Question("s", "u", (), 8, answers=MENUS["not ASCII"]), Dialect())
+    header = request.pop("extra_headers")[HEADER]
+    assert header.isascii() and read_answers(header) == MENUS["not ASCII"]
+    assert set(request) == {"model", "messages", "max_tokens", "temperature", "logprobs", "top_logprobs"}
+    assert "extra_headers" not in server._request(Question("s", "u", (), 8), Dialect())
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["yes", "[" * 9000, "7", "[7]", '[["yes"]]', '[["yes", "fine"], ["no", "bad"]]', '[["yes", "good"]]',
+     '[[1, "good"], ["no", "bad"]]', '[["yes", "good"], ["yes", "bad"]]', '[["yes", "good"], ["no", "unreadable"]]',
+     '[["' + "y" * 201 + '", "good"], ["no", "bad"]]', '[["", "good"], ["no", "bad"]]'],
+)  # fmt: skip
+def test_answers_that_are_no_menu_are_refused_in_one_line(server: JudgeServer, header: str) -> None:
+    status, answer = call(server, "/v1/chat/completions", question("1 0 0"), {HEADER: header})
+    assert status == 400 and HEADER in answer["error"]["message"] and "\n" not in answer["error"]["message"]
 
 
 def test_images_arrive_as_they_were_sent() -> None:

@@ -1,0 +1,1 @@
+"""Datasets that were recorded before: a judge's shifts are added to their rewards."""
