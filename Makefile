@@ -6,20 +6,20 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# uv does not read pip's settings; a folder of wheels that pip is told of serves it as well
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
 .PHONY: setup demo test test-slow lint clean
 
 setup: .venv/.ready
 
-.venv/.ready: requirements.txt requirements-nodeps.txt constraints.txt pyproject.toml
+.venv/.ready: constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 		{ echo "LMGT needs Python 3.11; name it with: make setup PYTHON=/path/to/python3.11"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --no-compile -r requirements.txt -c constraints.txt
-	$(BIN)/python -m pip install --quiet --no-compile --no-deps -r requirements-nodeps.txt
-	$(BIN)/python -m pip install --quiet --no-compile --no-deps --no-build-isolation -e .
-	@# pip compiles on one core; without bytecode every process would compile torch anew where writing it is turned off
-	-$(BIN)/python -m compileall -q -j 0 .venv/lib > /dev/null
+	$(BIN)/python -m pip install --quiet uv -c constraints.txt
+	@# without bytecode every process would compile torch anew where writing it is turned off
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e '.[all,slateq,bundled,dev,docs]'
 	touch $@
 
 demo: setup
