@@ -1,5 +1,6 @@
 # make demo   sets up, trains recommenders and a robot with and without a judge: demo/report.html, demo/tidy.mp4
 # make test   sets up, runs the checks and the tests
+# make site   builds the documentation: build/site/index.html
 # make setup  prepares .venv with everything for all apps
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -9,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # uv does not read pip's settings; a folder of wheels that pip is told of serves it as well
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: setup demo test test-slow lint clean
+.PHONY: setup demo test test-core test-slow lint site clean
 
 setup: .venv/.ready
 
@@ -30,8 +31,16 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: setup lint
+test: setup lint site test-core
 	$(BIN)/python -m pytest -n 2
+
+# the core alone, from its wheel, on each Python that is here
+test-core: setup
+	$(BIN)/python .ci/core.py
+
+# the documentation: build/site/index.html
+site: setup
+	$(BIN)/mkdocs build --strict --quiet
 
 test-slow: setup
 	$(BIN)/python -m pytest -n 2 -m "slow"

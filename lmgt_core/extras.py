@@ -42,7 +42,7 @@ OTHERWISE = {  # what pip does not install as an extra: it asks for what nothing
 
 
 def need(by: str, *modules: str, extra: str = "") -> None:
-    """UserError where one of `modules` is missing, which `by` (a judge, a flag, a command) needs; nothing is imported."""
+    """UserError where one of `modules` is missing, which `by` (a judge, a flag, a command) needs. Imports nothing."""
     for module in modules:
         if find_spec(module) is None:
             raise UserError(missing(by, module, extra) or f"{by} needs {module}: pip install {module}")

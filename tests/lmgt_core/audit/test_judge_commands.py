@@ -133,6 +133,7 @@ def test_the_page_of_an_audit_is_self_contained_and_shows_answers(tmp_path) -> N
 
 
 def test_a_student_agrees_with_its_teacher_and_says_how_often_on_held_out_questions(tmp_path, capsys) -> None:
+    pytest.importorskip("torch")
     config = DistillConfig(env="Thermostat-v0", teacher="oracle", out=tmp_path / "student", json=tmp_path / "r.json")
     report = distill(config, task())
     assert report["held_out"] == 72 and report["trained_on"] == 336
