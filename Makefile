@@ -40,7 +40,7 @@ test-core: setup
 
 # the documentation: build/site/index.html
 site: setup
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 test-slow: setup
 	$(BIN)/python -m pytest -n 2 -m "slow"

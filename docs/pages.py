@@ -1,4 +1,4 @@
-"""What MkDocs is told beside docs/: the apps' READMEs are pages of the site, and links lead as they do in the repository.
+"""What MkDocs is told beside docs/: the apps' READMEs are pages, too, and links lead as they do in the repository.
 
 A page's links are relative to its file in the repository. Where that file is a page of the site, the link leads there;
 where it is anything else (source text, a prompt), its name stays and the link goes.
@@ -13,7 +13,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
 READMES = {path.parent.name: path for path in sorted(ROOT.glob("apps/*/README.md"))}
-PAGES = {f"apps/{name}.md": path.relative_to(ROOT) for name, path in READMES.items()}  # of the site -> of the repository
+PAGES = {f"apps/{name}.md": path.relative_to(ROOT) for name, path in READMES.items()}  # the site's -> the repository's
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
 
