@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from lmgt_core.errors import UserError
+from lmgt_core.extras import missing
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,9 @@ COMMANDS = (
 )
 
 
+# What an app brings of packages that several extras have.
+EXTRAS = {"housekeep": "housekeep", "atari": "atari", "control": "sb3"}
+
 # What `lmgt judge` and `lmgt study` run in, by --app.
 DOMAINS = {
     "housekeep": "apps.housekeep.domain:make_domain",
@@ -333,6 +337,13 @@ def main() -> None:
         code = run(sys.argv[1:])
     except UserError as error:
         print(f"lmgt: {' '.join(str(error).split())}", file=sys.stderr)
+        code = 2
+    except ModuleNotFoundError as error:
+        words = " ".join(["lmgt", *sys.argv[1:3]])
+        line = missing(words, (error.name or "").partition(".")[0], EXTRAS.get(sys.argv[1], ""))
+        if not line:  # nothing of an extra: a mistake of the project's
+            raise
+        print(line, file=sys.stderr)
         code = 2
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

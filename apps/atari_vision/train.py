@@ -15,6 +15,7 @@ from apps.atari_vision.learners.settings import recurrent_config, sb3_settings
 from apps.atari_vision.worlds import World, environment, world
 from captioners.memory import FrameMemory
 from lmgt_core.errors import UserError
+from lmgt_core.extras import need
 from lmgt_core.guidance.guidance import Guidance
 from lmgt_core.guidance.shift_source import ShiftSource
 from lmgt_core.judging.registry import NONE
@@ -37,6 +38,8 @@ def check(config: TrainConfig) -> None:
         raise UserError(f"--audit-questions {config.audit_questions}: 1 or more; 0 goes with --no-gate")
     if config.limit is not None and not made.game:
         raise UserError(f"--limit {config.limit}: is for games; {made.name} ends by its own rules")
+    needed = ("torch", "stable_baselines3") if config.algorithm in ("dqn", "ppo") else ("torch",)
+    need(f"--algorithm {config.algorithm}", *needed, extra="atari")
     hyperparameters(config)
     environment(made.name, False, config.limit).close()  # a missing ROM is told now
 

@@ -10,6 +10,7 @@ from apps.control.hyperparameters import OFF_POLICY, TABULAR, impossible
 from apps.control.learners import load_learners
 from apps.control.worlds import World, world
 from lmgt_core.errors import UserError
+from lmgt_core.extras import need
 from lmgt_core.guidance.guidance import Guidance
 from lmgt_core.guidance.shift_source import ShiftSource
 from lmgt_core.training.driver import CACHE, Metrics, Training
@@ -40,6 +41,8 @@ def check(config: TrainConfig) -> None:
         raise UserError(f"--algorithm {config.algorithm}: no such algorithm; choose one of {', '.join(ALGORITHMS)}")
     if reason := impossible(task.name, task.discrete, config.algorithm):
         raise UserError(f"--algorithm {config.algorithm}: does not go with {task.name}: {reason}")
+    if config.algorithm not in TABULAR:
+        need(f"--algorithm {config.algorithm}", "torch", "stable_baselines3", extra="sb3")
     if config.learning_starts is not None and (config.learning_starts < 0 or config.algorithm not in OFF_POLICY):
         raise UserError(f"--learning-starts {config.learning_starts}: 0 or more, for {', '.join(OFF_POLICY)}")
 

@@ -15,6 +15,7 @@ from apps.housekeep.episodes.load import load_many
 from apps.housekeep.knowledge.judges import knowledge
 from apps.housekeep.simulator.factory import check_scenes, check_simulator
 from lmgt_core.errors import UserError
+from lmgt_core.extras import need
 from lmgt_core.guidance.guidance import Guidance
 from lmgt_core.guidance.shift_source import ShiftSource
 from lmgt_core.training.driver import CACHE, Metrics, Training, train
@@ -36,6 +37,8 @@ def check(config: TrainConfig) -> None:
         )
     if config.horizon is not None and config.horizon < 1:
         raise UserError(f"--horizon {config.horizon}: give a number of at least 1")
+    needed = ("torch",) if config.action_space == "skills" else ("torch", "stable_baselines3")
+    need(f"--algorithm {config.algorithm}", *needed, extra="housekeep")
     check_simulator(config)
     training, evaluation = load(config)
     check_scenes(config, [*training, *evaluation])

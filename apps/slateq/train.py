@@ -10,6 +10,7 @@ from apps.slateq.domain import SlateDomain
 from apps.slateq.policies import learned_policy
 from apps.slateq.train_config import AgentConfig, TrainConfig, agent_of
 from lmgt_core.errors import UserError
+from lmgt_core.extras import need
 from lmgt_core.guidance.guidance import Guidance
 from lmgt_core.guidance.shift_source import ShiftSource
 from lmgt_core.training.driver import CACHE, Metrics, Training, train
@@ -24,6 +25,7 @@ def main(config: TrainConfig) -> dict[str, Any]:
 
 def check(config: TrainConfig) -> None:
     """UserError naming the flag for what cannot be trained, before anything is written."""
+    need("lmgt slateq train", "tensorflow", "tf_keras", "tf_agents")
     check_world(config)
     _check_agent(config, agent_of(config))
     if config.simulator == "recsim" and config.users != 1:

@@ -65,6 +65,4 @@ def load(argument: str, options: Mapping[str, str], prompt: str) -> ServedCaptio
         captioner.server.check()
     except UserError as error:
         raise CaptionerError(str(error).replace("--judge", "--captioner", 1)) from None
-    except ModuleNotFoundError as error:
-        raise CaptionerError(f"openai:{argument}: needs the package {error.name}; pip install {error.name}") from None
     return captioner

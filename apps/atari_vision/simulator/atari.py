@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from apps.atari_vision.simulator.seen import AGENT, FRAME, MEMORY, Seen, spaces
 from lmgt_core.errors import UserError
+from lmgt_core.extras import need
 
 SKIP = 4  # frames a decision
 STACK = 4
@@ -72,10 +73,9 @@ class AtariFrames(gym.Env[Seen, int]):
 
 def make_emulator(game: str) -> gym.Env[Any, Any]:
     """Gymnasium's own environment of one frame a step; UserError where ale_py or the game's ROM is missing."""
-    try:
-        import ale_py
-    except ImportError:
-        raise UserError(f"--env {game}: needs the package ale-py; pip install ale-py") from None
+    need(f"--env {game}", "ale_py", "cv2")
+    import ale_py
+
     gym.register_envs(ale_py)
     try:
         return gym.make(

@@ -10,6 +10,7 @@ from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.simulator.protocol import Simulator
 from apps.housekeep.simulator.scene_files import SceneFiles
 from lmgt_core.errors import UserError
+from lmgt_core.extras import need
 
 SIZE = (84, 84)
 CHECK_SECONDS = 120  # habitat_sim takes seconds to import, on a cold disk many
@@ -55,6 +56,7 @@ def check_simulator(config: SimulatorConfig) -> None:
     if config.simulator != "habitat":
         if config.habitat_python is not None:
             raise UserError("--habitat-python goes with --simulator habitat")
+        need("--simulator mujoco", "mujoco")
         return
     python = habitat_python(config)
     try:

@@ -5,7 +5,6 @@ model's repository is run.
 """
 
 import hashlib
-import importlib.util
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lmgt_core.errors import UserError
+from lmgt_core.extras import need
 from lmgt_core.judges.quiet_libraries import quiet_libraries, without_progress_bars
 
-PACKAGES = {"torch": "torch", "transformers": "transformers", "safetensors": "safetensors"}
+PACKAGES = ("torch", "transformers", "safetensors")
 GIB = 2**30
 SAMPLE = 2**20  # bytes at either end of a weight file that name its content
 HUB_TIMEOUT = 10.0  # seconds
@@ -47,15 +47,14 @@ class Loaded(NamedTuple):
 def wanted(spec: str, name: str, options: Mapping[str, str]) -> Wanted:
     """What is asked for; UserError for a missing package, a device that is not there, or odd bits."""
     quiet_libraries()
-    for module, package in PACKAGES.items():
-        _need(spec, module, package)
+    need(spec, *PACKAGES)
     import torch
 
     bits = options.get("bits")
     if bits is not None and bits not in ("4", "8", "16", "32"):
         raise UserError(f"{spec}: bits={bits} is none of 4, 8, 16, 32")
     if bits in ("4", "8"):
-        _need(spec, "bitsandbytes", "bitsandbytes")
+        need(spec, "bitsandbytes")
     device = options.get("device") or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         torch.empty(1, device=device)
@@ -69,11 +68,6 @@ def load(wanted: Wanted) -> Loaded:
     """The model; UserError for what is missing: weights, memory, a package."""
     with _errors(wanted.spec):
         return _load(wanted)
-
-
-def _need(spec: str, module: str, package: str) -> None:
-    if importlib.util.find_spec(module) is None:
-        raise UserError(f"{spec}: needs the package {package}; pip install {package}")
 
 
 @contextmanager

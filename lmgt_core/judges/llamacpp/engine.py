@@ -9,7 +9,6 @@ kept, whatever is not is read again in the same way, and answers are equal bit f
 import contextlib
 import http.client
 import importlib
-import importlib.util
 import json
 import os
 import secrets
@@ -22,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from lmgt_core.errors import UserError
+from lmgt_core.extras import need
 
 PACKAGE = "xllamacpp"
-INSTALL = "pip install xllamacpp==2026.10.11549"
 TOP = 1000  # of a vocabulary, the next tokens whose log-probabilities come unasked: a token beyond costs a reading
 FORCED = 1e6  # added to the logit of a token that is to be told; log-probabilities are taken before it
 COMPLETION = "/completion"  # takes images, and tokens beside a projector; /v1/completions takes neither
@@ -228,8 +227,7 @@ class EngineError(UserError):
 
 def load_server(settings: Settings, key: str) -> Any:
     """The model, loaded; UserError where the package is missing or the file cannot be loaded."""
-    if importlib.util.find_spec(PACKAGE) is None:
-        raise UserError(f"{settings.file.name}: GGUF models need the package {PACKAGE}; {INSTALL}")
+    need(settings.file.name, PACKAGE)
     library: Any = importlib.import_module(PACKAGE)
     wanted = library.CommonParams()
     wanted.model.path = str(settings.file)

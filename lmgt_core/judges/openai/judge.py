@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from lmgt_core.errors import UserError
 from lmgt_core.judges.label_place import label_probabilities
 from lmgt_core.judges.label_scoring import likeliest, menu_of, reasons_first, written_judgment
 from lmgt_core.judges.openai.reply import Completion
@@ -111,10 +110,6 @@ class OpenAIJudge:
 
 def make(spec: JudgeSpec, context: JudgeContext) -> Judge:
     """The judge `openai:MODEL@URL`; UserError when it is not to be reached or lets nobody in."""
-    settings = read_settings(spec)
-    try:
-        judge = OpenAIJudge(settings, np.random.default_rng(context.seed))
-        judge.check()
-    except ModuleNotFoundError as error:
-        raise UserError(f"--judge {spec}: needs the package {error.name}; pip install {error.name}") from None
+    judge = OpenAIJudge(read_settings(spec), np.random.default_rng(context.seed))
+    judge.check()
     return judge

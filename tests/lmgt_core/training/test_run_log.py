@@ -316,6 +316,7 @@ def test_any_text_reads_back_from_the_table_as_it_was(rows: list[list[str]]) -> 
 
 
 def test_scalars_need_neither_tensorflow_nor_torch_and_a_resumed_run_continues_its_curve(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
     script = """
 import sys
 from lmgt_core.training.run_log import RunLog

@@ -216,8 +216,8 @@ def test_a_wrong_name_is_a_users_mistake(spec: str, said: str) -> None:
 
 
 def test_a_missing_package_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(hf, "PACKAGES", {"a_package_that_is_not_there": "some-package"})
-    with pytest.raises(UserError, match="pip install some-package"):
+    monkeypatch.setattr(hf, "PACKAGES", ("a_package_that_is_not_there",))
+    with pytest.raises(UserError, match="needs a_package_that_is_not_there: pip install"):
         judge(tmp_path)
 
 
