@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmgt_core.errors import UserError
+from lmgt_core.extras import need
 from lmgt_core.files import read_json, write_json_atomic
 
-INSTALL = 'pip install "minari[hdf5]"'
 RECORD = "lmgt"  # the metadata's field that says what was done
 UNFINISHED = ".{}.lmgt-unfinished"
 Rewards = NDArray[np.floating[Any]]  # [decision]
@@ -120,9 +120,7 @@ def _at(space: gym.Space[Any], values: Any, i: int) -> Any:
 
 
 def _minari() -> Any:
-    try:
-        import h5py  # noqa: F401
-        import minari
-    except ImportError as error:
-        raise UserError(f"Minari datasets need the packages minari and h5py ({error}); {INSTALL}") from None
+    need("a Minari dataset", "minari", "h5py")
+    import minari
+
     return minari

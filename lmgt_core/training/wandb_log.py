@@ -1,6 +1,5 @@
 """Weights & Biases beside TensorBoard: `--wandb PROJECT`; WANDB_MODE=offline keeps everything in the run folder."""
 
-import importlib.util
 import os
 import secrets
 from collections.abc import Mapping
@@ -8,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from lmgt_core.errors import UserError
+from lmgt_core.extras import need
 from lmgt_core.files import write_atomic
 
-INSTALL = "pip install wandb"
 X = "decisions"  # what every curve is drawn over
 
 
 def check_wandb() -> None:
     """UserError where nothing could be logged: the package is missing, or nobody is logged in and it is not offline."""
-    if importlib.util.find_spec("wandb") is None:
-        raise UserError(f"--wandb: needs the package wandb; {INSTALL}")
+    need("--wandb", "wandb")
     import wandb
 
     if os.environ.get("WANDB_MODE", "online") == "online" and not wandb.login(prompt=False):

@@ -81,8 +81,8 @@ def test_nobody_logged_in_is_a_users_mistake_found_before_training(
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match="pip install wandb"):
+    monkeypatch.setattr("lmgt_core.extras.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"lmgt\[wandb\]"):
         check_wandb()
 
 
