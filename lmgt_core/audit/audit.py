@@ -128,7 +128,14 @@ class Audit:
         if self.baseline >= self._least:
             share = _percent(self.baseline)
             warning += f"; WARNING: {share} of the probes have one label, so always giving it would pass the gate"
+        if self.only_blames:
+            warning += "; WARNING: it only blames: an agent may avoid what is judged instead of learning it"
         return f"judge {self.judge} speaks on {spoken} ({self._demanded} {sure}); {checked}{warning}"
+
+    @property
+    def only_blames(self) -> bool:
+        """Whether the gate lets BAD through alone; what that can do to an agent: docs/results/gate-trainings.md."""
+        return [v for v, threshold in self.thresholds.items() if threshold is not None] == [Verdict.BAD]
 
     @property
     def _demanded(self) -> str:

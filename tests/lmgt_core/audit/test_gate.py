@@ -202,6 +202,11 @@ def test_a_gate_that_held_out_probes_do_not_confirm_says_so() -> None:
     assert "WARNING: held-out" in replace(audit, held_out_ok=False).headline
 
 
+def test_a_judge_that_is_only_let_blame_says_so() -> None:
+    audit = audit_judge(JudgeOf(lambda p, i: Judgment(truth(p))), probes(200), {BAD: 0.75})
+    assert audit.only_blames and "it only blames" in audit.headline
+
+
 def test_what_a_judge_was_fitted_to_has_no_say_in_its_gate_and_its_report() -> None:
     some = probes(400)
     known = {p.prompt.digest for p in some[:200]}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from lmgt_core.audit.demands import break_even_precision, parse_demands
+from lmgt_core.audit.demands import parse_demands
 from lmgt_core.audit.play_rates import Confusion, PlayRates, confusion, demands_on_probes, rate_bounds
 from lmgt_core.errors import UserError
 from lmgt_core.judging.judgment import Verdict
@@ -92,9 +92,3 @@ def test_impossible_rates_are_refused() -> None:
 def test_demands_are_one_number_or_one_for_each_verdict() -> None:
     assert parse_demands(0.7) == parse_demands("0.7") == {GOOD: 0.7, NEUTRAL: 0.7, BAD: 0.7}
     assert parse_demands("good=.8, bad=.7") == parse_demands({GOOD: 0.8, BAD: 0.7}) == {GOOD: 0.8, BAD: 0.7}
-
-
-def test_a_good_that_is_paid_three_times_as_often_when_wrong_needs_three_quarters() -> None:
-    assert break_even_precision(3, 1) == 0.75 and break_even_precision(1, 1) == 0.5
-    with pytest.raises(ValueError, match="positive"):
-        break_even_precision(0, 1)

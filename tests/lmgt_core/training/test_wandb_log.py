@@ -39,7 +39,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[FakeRun]:
 
     fake = SimpleNamespace(init=init, Settings=dict, Error=RuntimeError, login=lambda prompt: False)
     monkeypatch.setitem(sys.modules, "wandb", fake)  # type: ignore[arg-type]
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: fake)
+    monkeypatch.setattr("lmgt_core.extras.find_spec", lambda name: fake)
     return made
 
 
