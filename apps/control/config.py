@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from lmgt_core.audit.demands import AUTO
 from lmgt_core.training.config import TrainingConfig
 
 ALGORITHMS = ("dqn", "ppo", "a2c", "sac", "td3", "q-learning", "td")
@@ -44,8 +45,9 @@ class TableConfig:
     """Size of a shift, in units of reward."""
     gate: bool = True
     """Audit the judges first and let each speak only where it is precise enough; --no-gate lets them always speak."""
-    min_precision: float | str = 0.75
-    """The precision that a verdict needs to be let through, or one for each: good=.75,bad=.75."""
+    min_precision: float | str = AUTO
+    """The precision that a verdict needs to be let through, or one for each: good=.75,bad=.75;
+    auto: .75, but .5 for good where the rate of play is known."""
     strategy: str = "zero-shot"
     """Prompt strategy: a template in apps/control/prompts/<task>, or in --prompts."""
     prompts: Path | None = None

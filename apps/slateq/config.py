@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from lmgt_core.audit.demands import AUTO
 from lmgt_core.errors import UserError
 
 Environment = Literal["interest-evolution", "interest-exploration", "long-term-satisfaction"]
@@ -129,8 +130,9 @@ class AuditConfig:
     """A folder of your own prompt templates."""
     documents: Path | None = None
     """What --strategy retrieval reads: a folder of .txt or .md files."""
-    min_precision: float | str = 0.75
-    """The precision that the gate demands of every verdict, or of each its own: good=.75,bad=.75."""
+    min_precision: float | str = AUTO
+    """The precision that the gate demands of every verdict, or of each its own: good=.75,bad=.75;
+    auto: .75, but .5 for good where the rate of play is known."""
     cache: Path | None = None
     """A file of judgments: what is in it is not asked again, and what is asked is added."""
     json: Path | None = None

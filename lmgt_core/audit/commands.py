@@ -10,7 +10,7 @@ import numpy as np
 
 from lmgt_core.audit.audit import fewer_probes
 from lmgt_core.audit.audited import Audited
-from lmgt_core.audit.gate import MIN_PRECISION
+from lmgt_core.audit.demands import AUTO
 from lmgt_core.audit.label_calibration import split_calibration
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.config import JudgeConfig
@@ -69,8 +69,9 @@ class AuditConfig(JudgeTaskConfig):
     """Judges, divided by commas (by semicolons where a name holds a comma)."""
     strategies: str = "zero-shot"
     """Prompt strategies, divided by commas: name-only, zero-shot, few-shot, cot, retrieval."""
-    min_precision: float | str = MIN_PRECISION
-    """The precision that the gate demands of every verdict, or of each its own: good=.75,bad=.75."""
+    min_precision: float | str = AUTO
+    """The precision that the gate demands of every verdict, or of each its own: good=.75,bad=.75;
+    auto: .75, but .5 for good where the rate of play is known."""
     questions: int | None = None
     """Ask about so many of the labelled questions only, labels in the same shares: for slow judges."""
     flips: int = 0
@@ -112,7 +113,7 @@ def guided(
     strategy: str,
     domain: Domain,
     cache: Path | None = None,
-    min_precision: float | str = MIN_PRECISION,
+    min_precision: float | str = AUTO,
     made: Judge | None = None,
 ) -> Guidance:
     """The judge of this name under this strategy in the domain, behind the cache file; UserError for `none`."""

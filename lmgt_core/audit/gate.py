@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmgt_core.audit.audit import Audit, HeldOut, Probe, Thresholds, balance_probes
-from lmgt_core.audit.demands import Demands, parse_demands
+from lmgt_core.audit.demands import AUTO, Demands, parse_demands
 from lmgt_core.audit.play_rates import Confusion, PlayRates, confusion, demands_on_probes
 from lmgt_core.audit.precision import Answers, auc, auc_interval, precision_interval
 from lmgt_core.audit.reliability import brier_score, calibration_curve, rate_of_true
@@ -42,7 +42,6 @@ __all__ = [
     "find_thresholds",
 ]
 
-MIN_PRECISION = 0.75
 FOLDS = 10  # of the cross-fitted report
 FACT_VALUES = 12  # facts with more values than this are no categories to report a bias for
 BATCH = 64  # questions between two steps of the progress bar, and what a killed audit asks again
@@ -94,7 +93,7 @@ class SelectiveGate:
 def audit_judge(
     judge: Judge,
     probes: Sequence[Probe],
-    min_precision: float | str | Mapping[Verdict, float] = MIN_PRECISION,
+    min_precision: float | str | Mapping[Verdict, float] = AUTO,
     rng: np.random.Generator | None = None,
     *,
     gated: bool = True,
@@ -105,13 +104,13 @@ def audit_judge(
 ) -> Audit:
     """What `judge` is worth on `probes`, and the thresholds that a `SelectiveGate` needs.
 
-    `min_precision` is demanded of every verdict, or of each its own (`good=.8,bad=.7`); it holds for each with
+    `min_precision` is demanded of every verdict, or of each its own (see `parse_demands`); it holds for each with
     probability 1 - `delta`, in play if `play_rates` are given, and else on decisions mixed as the probes are. `rng`
     (default: a generator seeded with 0) draws orders, folds and bootstrap samples. Probes to whose labels the judge was
     fitted are left out, and not asked (`unseen`). `gated` only records whether the gate will be in force; `progress` is
     told how many probes were asked in each batch.
     """
-    demands = parse_demands(min_precision)
+    demands = parse_demands(min_precision, play_rates is not None)
     if not 0 < delta < 1:
         raise ValueError(f"delta {delta}: the probability that a promise fails lies between 0 and 1")
     if not probes or any(p.label not in LABELS for p in probes):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from lmgt_core.audit.demands import AUTO
+
 
 @dataclass(frozen=True)
 class JudgeConfig:
@@ -16,8 +18,9 @@ class JudgeConfig:
     """Size of a shift, in units of reward."""
     gate: bool = True
     """Audit the judge first and let it speak only where it is precise enough; --no-gate lets it always speak."""
-    min_precision: float | str = 0.75
-    """The precision that a verdict needs to be let through, or one for each: good=.75,bad=.75."""
+    min_precision: float | str = AUTO
+    """The precision that a verdict needs to be let through, or one for each: good=.75,bad=.75;
+    auto: .75, but .5 for good where the rate of play is known."""
     strategy: str = "zero-shot"
     """Prompt strategy: the name of a template in the app's prompts, or in --prompts."""
     prompts: Path | None = None

@@ -316,7 +316,7 @@ class Guidance:
     def _watch(self, seed: int) -> Watch | None:
         if not self.watched or (truth := self.truth()) is None:
             return None
-        demands = parse_demands(self.config.min_precision)
+        demands = parse_demands(self.config.min_precision, self.play_rates() is not None)
         return Watch(self.config.watch, demands, truth, seed, say=lambda line: print(line, flush=True))
 
     def _calibrated(self, judge: Judge, probes: Sequence[Probe], rng: np.random.Generator) -> Judge:

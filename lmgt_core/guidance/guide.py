@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 
 from lmgt_core.audit.audit import Probe
+from lmgt_core.audit.demands import AUTO
 from lmgt_core.audit.rollouts import STATES, Policy, label_by_rollouts
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.config import JudgeConfig
@@ -42,7 +43,7 @@ def guide(
     scale: float = 1.0,
     probes: Iterable[Labelled] | Literal["rollouts"] = (),
     policies: tuple[Policy, ...] = (),
-    min_precision: float | str = 0.75,
+    min_precision: float | str = AUTO,
     gate: bool = True,
     cache: Path | str | None = "judgments.sqlite",
     steps: int = STEPS,

@@ -9,6 +9,7 @@ from typing import Any
 
 import gymnasium as gym
 
+from lmgt_core.audit.demands import AUTO
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.config import JudgeConfig
 from lmgt_core.guidance.dotted import load_dotted
@@ -25,7 +26,7 @@ def judged(
     rule: str = "raw",
     scale: float = 1.0,
     probes: str = "",
-    min_precision: float | str = 0.75,
+    min_precision: float | str = AUTO,
     gate: bool = True,
     cache: str | None = "judgments.sqlite",
     steps: int = STEPS,

@@ -12,6 +12,7 @@ from typing import Any
 from tyro.conf import Positional
 
 from lmgt_core.audit.commands import JudgeTaskConfig
+from lmgt_core.audit.demands import AUTO
 from lmgt_core.errors import UserError
 from lmgt_core.guidance.config import JudgeConfig
 from lmgt_core.guidance.domain import Domain
@@ -54,8 +55,9 @@ class ScoreConfig(JudgeTaskConfig):
     """Size of a shift, in units of reward."""
     gate: bool = True
     """Audit the judge first and let it speak only where it is precise enough; without labelled questions it speaks."""
-    min_precision: float | str = 0.75
-    """The precision that a verdict needs to be let through, or one for each: good=.75,bad=.75."""
+    min_precision: float | str = AUTO
+    """The precision that a verdict needs to be let through, or one for each: good=.75,bad=.75;
+    auto: .75, but .5 for good where the rate of play is known."""
     out: str = ""
     """The id of the new dataset, like cartpole/shifted-v0."""
 

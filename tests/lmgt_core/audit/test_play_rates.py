@@ -89,6 +89,12 @@ def test_impossible_rates_are_refused() -> None:
             make()
 
 
+def test_a_good_needs_to_be_right_as_often_as_wrong_in_play_and_three_times_in_four_on_even_probes() -> None:
+    assert parse_demands("auto") == {GOOD: 0.75, NEUTRAL: 0.75, BAD: 0.75}
+    assert parse_demands("auto", in_play=True) == {GOOD: 0.5, NEUTRAL: 0.75, BAD: 0.75}
+    assert parse_demands(0.75, in_play=True) == {GOOD: 0.75, NEUTRAL: 0.75, BAD: 0.75}
+
+
 def test_demands_are_one_number_or_one_for_each_verdict() -> None:
     assert parse_demands(0.7) == parse_demands("0.7") == {GOOD: 0.7, NEUTRAL: 0.7, BAD: 0.7}
     assert parse_demands("good=.8, bad=.7") == parse_demands({GOOD: 0.8, BAD: 0.7}) == {GOOD: 0.8, BAD: 0.7}
