@@ -22,10 +22,13 @@ METRICS: Mapping[str, str] = {
     "cartpole": "return",
     "slateq": "return",
     "homes": "object_success",
+    "builtin": "object_success",
     "blackjack": "return",
     "mountain_car": "return",
 }
-AVOIDABLE = frozenset({"homes", "cartpole"})  # judgment can be escaped: by doing other things, by ending the episode
+AVOIDABLE = frozenset(
+    {"homes", "builtin", "cartpole"}
+)  # judgment can be escaped: by doing other things, by ending the episode
 SPEAKS = 0.02  # a shift in fewer decisions is no help that could be told
 
 
@@ -85,16 +88,15 @@ def rows(new: Path, old: Path) -> Iterator[Row]:
         folder = new / world
         if not (folder / "none" / "summary.json").exists():
             continue
-        none, best = (
-            last(load_run(folder / "none", "none"), metric),
-            last(load_run(folder / "oracle", "oracle"), metric),
-        )
+        none = last(load_run(folder / "none", "none"), metric)
+        known = (folder / "oracle" / "summary.json").exists()
+        best = last(load_run(folder / "oracle", "oracle"), metric) if known else none
         for gate, place in (("now", new), ("before", old)):
             for path in sorted((place / world).glob("*/summary.json")):
                 run = load_run(path.parent, path.parent.name)
                 if run.judge == "none":
                     continue
-                ungated = path.parent.name.endswith("-ungated")
+                ungated, strict = (path.parent.name.endswith(end) for end in ("-ungated", "-strict"))
                 values = last(run, metric)
                 test = stats.ttest_ind(values, none, equal_var=False)
                 low, high = (0.0, 0.0) if np.array_equal(values, none) else test.confidence_interval(0.95)
@@ -103,7 +105,7 @@ def rows(new: Path, old: Path) -> Iterator[Row]:
                     world,
                     run.judge,
                     run.judge_kind,
-                    "ungated" if ungated else gate,
+                    "ungated" if ungated else "now, all .75" if strict else gate,
                     _says(run, ungated),
                     f"{values.mean():.3g}",
                     float(low),
@@ -126,11 +128,15 @@ def page(found: list[Row], new: Path) -> str:
     """The page's text."""
     lines = []
     for world in dict.fromkeys(row.world for row in found):
-        none, oracle = (load_run(new / world / name, name) for name in ("none", "oracle"))
         metric = METRICS[world]
+        means = {
+            name: last(load_run(new / world / name, name), metric).mean()
+            for name in ("none", "oracle")
+            if (new / world / name / "summary.json").exists()
+        }
+        best = f", oracle (privileged) {means['oracle']:.3g}" if "oracle" in means else ""
         lines += [
-            f"\n## {world.replace('_', ' ')}: {metric.replace('_', ' ')}, no judge {last(none, metric).mean():.3g}, "
-            f"oracle (privileged) {last(oracle, metric).mean():.3g}\n",
+            f"\n## {TITLES[world]}: {metric.replace('_', ' ')}, no judge {means['none']:.3g}{best}\n",
             "| judge | gate | says (coverage) | after training | difference to no judge | effect | foretold |",
             "| --- | --- | --- | --- | --- | --- | --- |",
         ]
@@ -144,8 +150,9 @@ def page(found: list[Row], new: Path) -> str:
     hurt = {gate: [r for r in gated if r.gate == gate and r.high < 0] for gate in ("before", "now")}
     total = {gate: sum(r.gate == gate for r in gated) for gate in ("before", "now")}
     helped = {gate: sum(r.gate == gate and r.low > 0 for r in gated) for gate in ("before", "now")}
-    told = [row for row in found if row.judge != "oracle" and np.isfinite(row.share)]
-    rank = stats.spearmanr([r.signal for r in told], [r.share for r in told])
+    told = [row for row in found if row.judge != "oracle" and row.says != "silent"]
+    placed = [row for row in told if np.isfinite(row.share)]
+    rank = stats.spearmanr([r.signal for r in placed], [r.share for r in placed])
     calls = [
         f"| {mine} | "
         + " | ".join(str(sum(r.foretold == mine and r.effect == his for r in told)) for his in EFFECTS)
@@ -170,13 +177,23 @@ def page(found: list[Row], new: Path) -> str:
     )
 
 
+TITLES: Mapping[str, str] = {
+    "cartpole": "CartPole, DQN, 2,000 steps",
+    "slateq": "SlateQ, QL-TT-TS, 100,000 slates",
+    "homes": "Housekeep's episodes in Pomaria_2, 2,000 skills, people's votes",
+    "builtin": "Built-in homes, 2,000 skills, evaluated in unseen ones",
+    "blackjack": "Blackjack, DQN, 2,000 steps",
+    "mountain_car": "MountainCar",
+}
 EFFECTS = ("helps", "–", "**hurts**")
 PAGE = """# Does a judge that passed its gate ever hurt?
 
 This page is for those who want to know what the audit's promise of precision is worth in training. Judges of every sort
-train agents behind the gate of today (**now**) and of revision de9cdfe (**before**; run at ea5a88b), some of them also
-ungated; five seeds each, evaluated without any shift. A judge *helps* or *hurts* if the 95 % interval of its difference
-to no judge (Welch) lies above or below 0; with so many rows a few would by chance.
+train agents behind the gate of today (**now**) and of revision de9cdfe (**before**; run at ea5a88b, in CartPole only),
+some of them also ungated; five seeds each, evaluated without any shift. In homes, where the rate of play is known,
+today's gate demands that a GOOD is right as often as wrong in play, and of a BAD .75; **now, all .75** demands .75 of
+both. A judge *helps* or *hurts* if the 95 % interval of its difference to no judge (Welch) lies above or below 0; with
+so many rows a few would by chance.
 
 - Before: of {of_before} gated judges {hurt_before} hurt and {helped_before} helped.
 - Now: of {of_now} gated judges {hurt_now} hurt and {helped_now} helped.
@@ -189,13 +206,18 @@ noisy or not, are privileged; `preference` is trained on labels.
 
 *Foretold* compares the mean shift that good and bad actions get on the audit's own probes: an agent that followed the
 shift alone does right if good ones get more than bad ones, and, where judgment can be avoided (in homes by doing what
-nobody judges, in CartPole by letting the pole fall), more than nothing. No number was fitted. Over {n} judges and gates
-the rank correlation of that difference with the share of the way from no judge to the oracle is {rank:.2f}
-(p = {p:.2g}).
+nobody judges, in CartPole by letting the pole fall), more than nothing. No number was fitted; that CartPole counts
+among the latter was seen only after its first rows. Over {n} judges and gates that spoke, five trainings each, the rank
+correlation of that difference with the share of the way from no judge to the oracle is {rank:.2f} (p = {p:.2g}).
 
 | foretold | helps | no difference shown | hurts |
 | --- | --- | --- | --- |
 {calls}
+
+The order is foretold, the sign is not: the same errors (right in 65 %) help the recommender and ruin CartPole, and
+judges that praise everything hurt in Blackjack though they prefer nothing. What a wrong shift costs depends on the
+world, which no question to the judge tells. So the audit makes no such forecast: train beside `--judge none`, and watch
+(`--watch`).
 
 Made by `benchmarks/gate_trainings.sh` and `{command}` at revision {revision}, on {cpu}, two cores that others used too.
 """
