@@ -3,7 +3,7 @@
     python -m benchmarks.audit_figure --app slateq --env interest-evolution --strategy worth \\
         --judge recorded:qwen2.5-coder-1.5b --out docs/figures/slateq-gate.svg
 
-The page itself is `lmgt judge audit --app slateq --env interest-evolution --strategies worth --judges ... --out PAGE.html`.
+The whole page: lmgt judge audit --app slateq --env interest-evolution --strategies worth --judges ... --out PAGE.html
 """
 
 import argparse
