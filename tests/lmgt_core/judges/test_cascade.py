@@ -142,6 +142,13 @@ def test_its_kind_is_that_of_the_most_privileged() -> None:
     assert CascadeJudge(Easy(), oracle).kind is JudgeKind.ORACLE
 
 
+def test_a_baseline_before_a_model_takes_no_gate_away() -> None:
+    random = make_judge("random", JudgeContext("app"))
+    assert random is not None
+    assert CascadeJudge(random, Easy()).kind is JudgeKind.EMBEDDING
+    assert CascadeJudge(random, random).kind is JudgeKind.BASELINE
+
+
 def test_its_id_says_where_the_first_one_speaks() -> None:
     pair = CascadeJudge(Easy("a"), Easy("b"))
     assert pair.id == "cascade(a; b)"
