@@ -15,6 +15,13 @@ from lmgt_core.report.pages import render_page
 from lmgt_core.training.provenance import provenance
 
 SHOWN = 6  # answers of each kind, right and wrong
+EXPLAINED: Mapping[str, str] = {  # what means something else, or nothing, on other pages
+    "change": "How the same question was asked again.",
+    "asked": "Questions that the change alters.",
+    "answered": "Questions that were answered both before and after the change.",
+    "flipped": "Of these, how many got another verdict.",
+    "share": "Flipped divided by answered.",
+}
 
 
 def write_page(out: Path, app: str, task: str, found: Sequence[Audited]) -> None:
@@ -26,7 +33,7 @@ def write_page(out: Path, app: str, task: str, found: Sequence[Audited]) -> None
         "rows": [one.row() for one in found],
         "made": provenance(),
     }
-    write_atomic(out, render_page("audit.html", shown))
+    write_atomic(out, render_page("audit.html", shown, explained=EXPLAINED))
 
 
 def section(one: Audited) -> dict[str, Any]:

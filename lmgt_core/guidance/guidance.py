@@ -310,8 +310,9 @@ class Guidance:
         half = training_half(probes, deepcopy(rng))
         if not half or len(half) == len(probes):
             return self
-        fitted = self.judge.fitted(half, self.config.min_precision, deepcopy(rng), self.play_rates(), tick)
-        return replace(self, judge=fitted)
+        with replace(self, judge=self.judge.members[0])._asked() as first:
+            demanded, rates = self.config.min_precision, self.play_rates()
+            return replace(self, judge=self.judge.fitted(first, half, demanded, deepcopy(rng), rates, tick))
 
     def _watch(self, seed: int) -> Watch | None:
         if not self.watched or (truth := self.truth()) is None:

@@ -61,11 +61,12 @@ def guide(
     {state} and {action}, or the file of a template. `judge` is a judge's name, as in --judge, or a judge.
 
     With `probes`, triples (observation, action, "good" | "neutral" | "bad"), the judge is audited first and speaks only
-    where its precision on them is surely `min_precision` (one number, or "good=.8,bad=.7"); without any it always
-    speaks, right or wrong, and the line that is told (`say`) says so. `wrapped.guidance` holds the audit. Probes with
-    the same description of the state form a group, whose answers are not taken for independent. Who has no labels gives
-    `probes="rollouts"` and `policies`, a stronger one and perhaps a weaker one (default: random), functions of an
-    observation: decisions are then labelled by what happens after them (`lmgt_core/audit/rollouts.py`).
+    where its precision on them is surely `min_precision` (one number, "good=.8,bad=.7", or "auto": .75 of each
+    verdict); without any it always speaks, right or wrong, and the line that is told (`say`) says so.
+    `wrapped.guidance` holds the audit. Probes with the same description of the state form a group, whose answers are
+    not taken for independent. Who has no labels gives `probes="rollouts"` and `policies`, a stronger one and perhaps a
+    weaker one (default: random), functions of an observation: decisions are then labelled by what happens after them
+    (`lmgt_core/audit/rollouts.py`).
 
     Shifts are `scale` units of reward; `steps` decisions are those over which a fading `rule` fades. Judgments are kept
     in the file `cache`, and asked in a thread while the environment steps with `background`. Evaluate in an environment
@@ -79,7 +80,11 @@ def guide(
     """
     if truth is not None and not watch:
         raise UserError("truth: nothing is compared with it; give the share of decisions too, like watch=0.1")
-    labelled = _played(env, describe, policies, seed, say) if probes == "rollouts" else probes
+    if isinstance(probes, str) and probes != "rollouts":
+        raise UserError(f'probes={probes!r}: give triples (observation, action, label), or "rollouts"')
+    if policies and not isinstance(probes, str):
+        raise UserError('policies: they label decisions with probes="rollouts" only; give that too')
+    labelled = _played(env, describe, policies, seed, say) if isinstance(probes, str) else probes
     domain = own_domain(name, describe, question, labelled, seed, truth)
     spec, made = (judge, None) if isinstance(judge, str) else (judge.id, judge)
     gated = gate and bool(domain.labelled)

@@ -60,14 +60,18 @@ class CascadeJudge:
 
     def fitted(
         self,
+        first: Judge,
         probes: Sequence[Probe],
         min_precision: float | str,
         rng: np.random.Generator,
         play_rates: PlayRates | None,
         progress: Callable[[int], object],
     ) -> "CascadeJudge":
-        """The pair whose first judge speaks where these probes, which no gate may use, show the demanded precision."""
-        audit = audit_judge(self.members[0], probes, min_precision, rng, play_rates=play_rates, progress=progress)
+        """The pair whose first judge speaks where these probes, which no gate may use, show the demanded precision.
+
+        `first` is the first judge as it is to be asked, behind a cache or not.
+        """
+        audit = audit_judge(first, probes, min_precision, rng, play_rates=play_rates, progress=progress)
         return CascadeJudge(*self.members, audit.thresholds, frozenset(probe.prompt.digest for probe in probes))
 
     def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:

@@ -21,7 +21,13 @@ from lmgt_core.judging.registry import JudgeContext, JudgeSpec
 from lmgt_core.rules.shift import speaks
 
 Vote = Literal["majority", "mean"]
-PRIVILEGE = (JudgeKind.ORACLE, JudgeKind.TRAINED, JudgeKind.VISION_LANGUAGE_MODEL, JudgeKind.LANGUAGE_MODEL)
+PRIVILEGE = (
+    JudgeKind.ORACLE,
+    JudgeKind.TRAINED,
+    JudgeKind.VISION_LANGUAGE_MODEL,
+    JudgeKind.LANGUAGE_MODEL,
+    JudgeKind.EMBEDDING,
+)
 
 
 class EnsembleJudge:
@@ -77,7 +83,7 @@ def _certain(verdict: Verdict) -> tuple[float, float, float]:
 
 
 def kind_of(members: Sequence[Judge]) -> JudgeKind:
-    """What several judges are together: with an oracle among them they know what an oracle knows."""
+    """What several judges are together: the most privileged of them; a baseline, never gated, only if all are."""
     kinds = [member.kind for member in members]
     return next((kind for kind in PRIVILEGE if kind in kinds), kinds[0])
 

@@ -144,6 +144,7 @@ def test_flips_stand_in_table_rows_and_page_and_a_judge_that_does_not_read_is_sa
     assert "does not read" in capsys.readouterr().out
     page = Text(files["out"].read_text())
     assert "an instruction in the world's words" in page.shown and len(page.loads) == 5
+    assert "Questions that were answered both before and after the change." in page.shown
 
 
 def test_a_student_agrees_with_its_teacher_and_says_how_often_on_held_out_questions(tmp_path, capsys) -> None:

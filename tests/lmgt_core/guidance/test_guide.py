@@ -160,6 +160,8 @@ def test_what_describes_nothing_is_not_judged() -> None:
         ({"judge": "none"}, "shifts nothing"),
         ({"rule": "louder"}, "--rule louder: no such shift rule"),
         ({"probes": [(observation(1), 1, "great")]}, "'great' is no answer"),
+        ({"probes": "rollout"}, "probes='rollout': give triples"),
+        ({"policies": (lambda observation: 0,)}, 'policies: .* with probes="rollouts" only'),
         ({"probes": [(observation(1), 1, "good")] * 3, "min_precision": 2.0}, "between 0 and 1"),
     ],
 )

@@ -1,6 +1,6 @@
 """Two judges as one: who is asked what, and the promise of the pair."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def probes(n: int = 200) -> list[Probe]:
 
 
 def fitted(first: Judge, second: Judge, asked: Sequence[Probe]) -> CascadeJudge:
-    return CascadeJudge(first, second).fitted(asked, 0.75, np.random.default_rng(0), None, lambda n: None)
+    return CascadeJudge(first, second).fitted(first, asked, 0.75, np.random.default_rng(0), None, lambda n: None)
 
 
 class TestUnfitted(JudgeContract):
@@ -142,6 +142,13 @@ def test_its_kind_is_that_of_the_most_privileged() -> None:
     assert CascadeJudge(Easy(), oracle).kind is JudgeKind.ORACLE
 
 
+def test_a_baseline_before_a_model_takes_no_gate_away() -> None:
+    random = make_judge("random", JudgeContext("app"))
+    assert random is not None
+    assert CascadeJudge(random, Easy()).kind is JudgeKind.EMBEDDING
+    assert CascadeJudge(random, random).kind is JudgeKind.BASELINE
+
+
 def test_its_id_says_where_the_first_one_speaks() -> None:
     pair = CascadeJudge(Easy("a"), Easy("b"))
     assert pair.id == "cascade(a; b)"
@@ -169,3 +176,34 @@ def test_the_audit_says_how_many_questions_went_on_and_a_resumed_run_hands_on_th
     assert isinstance(audited.judge, CascadeJudge)
     again = guidance(tmp_path).audited(audited.audit)
     assert again.judge is not None and again.judge.id == audited.judge.id
+
+
+def test_an_audit_that_is_begun_anew_asks_neither_judge_again(tmp_path: Path) -> None:
+    domain = make_domain("cliff")
+    counted: list[Prompt] = []
+
+    def count(prompt: Prompt) -> Verdict:
+        counted.append(prompt)
+        return G if len(prompt.user) % 2 else B
+
+    def audit() -> Guidance:
+        first, second = (_Counted(name, count) for name in ("cheap", "dear"))
+        config = JudgeConfig("cascade:cheap,dear")
+        return Guidance.of(domain, config, tmp_path / "judgments.sqlite", judge=CascadeJudge(first, second)).audited()
+
+    found = audit().audit
+    assert counted
+    counted.clear()
+    assert audit().audit["thresholds"] == found["thresholds"] and not counted
+
+
+class _Counted:
+    """An answer by a function of the question."""
+
+    kind, cacheable = JudgeKind.EMBEDDING, True
+
+    def __init__(self, id: str, answer: Callable[[Prompt], Verdict]) -> None:
+        self.id, self.answer = id, answer
+
+    def judge(self, prompts: Sequence[Prompt]) -> list[Judgment]:
+        return [Judgment(self.answer(prompt)) for prompt in prompts]
