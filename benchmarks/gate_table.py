@@ -16,7 +16,7 @@ from scipy import stats
 
 import lmgt_core
 from lmgt_core.report.run import ReportRun, load_run
-from lmgt_core.training.provenance import command_line, git_revision, machine
+from lmgt_core.training.provenance import git_revision, machine
 
 METRICS: Mapping[str, str] = {
     "cartpole": "return",
@@ -171,7 +171,7 @@ def page(found: list[Row], new: Path) -> str:
         rank=rank.statistic,
         p=rank.pvalue,
         calls="\n".join(calls),
-        command=command_line(),
+        command="python -m benchmarks.gate_table NEW OLD",
         revision=git_revision(Path(lmgt_core.__path__[0])),
         cpu=machine()["cpu"],
     )

@@ -109,7 +109,7 @@ class TrainingContract:
 
     def test_a_judge_that_turns_bad_half_way_is_silenced_within_a_few_checks(self, tmp_path: Path) -> None:
         """Each verdict that it went on giving: after MOST_WRONG wrong ones at most, where every decision is checked."""
-        config = self.config(tmp_path / "run", "oracle", gate=False, watch=1.0)
+        config = self.config(tmp_path / "run", "oracle", gate=False, watch=1.0, min_precision=0.75)
         turns = self._questions_asked(tmp_path / "count") // 2
         watched = self._trained(config, turns)["watch"]["verdicts"].values()
         assert any(verdict["silent"] for verdict in watched)
@@ -126,7 +126,7 @@ class TrainingContract:
         assert "watch" not in json.loads((tmp_path / "unwatched" / "summary.json").read_text())
 
     def test_a_watched_training_killed_and_resumed_equals_an_unbroken_one(self, tmp_path: Path) -> None:
-        watch = {"gate": False, "watch": 1.0}
+        watch = {"gate": False, "watch": 1.0, "min_precision": 0.75}
         unbroken = self.run(tmp_path / "unbroken", "noisy-oracle:0.3", **watch)
         with pytest.raises(KeyboardInterrupt):
             self._break_at_half(self.config(tmp_path / "broken", "noisy-oracle:0.3", **watch))

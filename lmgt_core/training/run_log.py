@@ -30,6 +30,7 @@ from lmgt_core.training.wandb_log import WandbLog
 
 FORMAT = "lmgt-run-1"
 TABLES = {"episodes": ("seed", "episode"), "evaluations": ("seed", "decisions")}  # name -> key
+FORMER = {"min_precision": 0.75}  # defaults that have changed; a run goes on with what its own audit found
 INCIDENTAL = frozenset(  # fields of config.json that may change when a run is resumed
     {
         "command",
@@ -72,8 +73,8 @@ class RunLog:
         """The log of a new run in `path`, or of the run that is there when `resume` and its config is the same.
 
         Seeds may differ: a run can be given more of them, also by several commands at once. A setting that the run
-        there does not know counts as the same where it is among `defaults` (nobody gave it). `renamed` gives the
-        present names of settings that had others.
+        there does not know counts as the same where it is among `defaults` (nobody gave it), and so does one that had
+        another default then. `renamed` gives the present names of settings that had others.
 
         UserError when the folder holds a run and `resume` is False, a run with another config (naming the first field
         that differs), or anything that is not a run. Nothing that is there is ever deleted.
@@ -273,6 +274,9 @@ def _check_resumable(
         before_all["settings"] = known = {renamed.get(name, name): value for name, value in known.items()}
         for name in told.keys() - known.keys() & defaults.keys():
             del told[name]
+        for name in told.keys() & defaults.keys() & FORMER.keys():
+            if known.get(name) == FORMER[name]:
+                told[name] = FORMER[name]
     if difference := first_difference(before_all, now_all):
         field, before, now = difference
         raise UserError(

@@ -104,10 +104,10 @@ class SlowShifter(RewardShifter):
         self.batches: list[int] = []
         self.thread = threading.current_thread()
 
-    def __call__(self, observations, actions, outcomes=()):
+    def __call__(self, observations, actions, outcomes=(), first=0):
         time.sleep(0.01)
         self.batches.append(len(observations))
-        return super().__call__(observations, actions, outcomes)
+        return super().__call__(observations, actions, outcomes, first)
 
 
 def decisions(n: int) -> list[tuple[np.ndarray, int]]:
@@ -140,7 +140,7 @@ def test_shifts_come_in_the_order_of_decisions_from_a_thread_of_their_own() -> N
 
 def test_an_error_of_the_judge_reaches_the_trainer() -> None:
     class Broken(SlowShifter):
-        def __call__(self, observations, actions, outcomes=()):
+        def __call__(self, observations, actions, outcomes=(), first=0):
             raise OSError("the server is gone")
 
     source = BackgroundShifts(Broken)

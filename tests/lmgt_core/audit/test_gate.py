@@ -244,7 +244,7 @@ def test_each_verdict_may_have_a_demand_of_its_own() -> None:
 
 def test_a_demand_holds_at_the_rate_of_play() -> None:
     judge, some = NoisyOracleJudge(truth, 0.85, "d", "t", 0), probes(1000)
-    rare = audit_judge(judge, some, play_rates=PlayRates.known({GOOD: 0.1, BAD: 0.9}))
+    rare = audit_judge(judge, some, 0.75, play_rates=PlayRates.known({GOOD: 0.1, BAD: 0.9}))
     assert rare.thresholds[GOOD] is None and rare.thresholds[BAD] == 0.85  # .85 / (.85 + 9 * .15) is .39
     assert rare.promises["good"]["demanded_on_probes"] == pytest.approx(0.964, abs=0.005)
     assert rare.promises["bad"]["demanded_on_probes"] == 0.75  # never less than what was asked for
