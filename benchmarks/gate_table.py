@@ -198,6 +198,10 @@ so many rows a few would by chance.
 - Before: of {of_before} gated judges {hurt_before} hurt and {helped_before} helped.
 - Now: of {of_now} gated judges {hurt_now} hurt and {helped_now} helped.
 
+The one that hurt is only let blame: who is blamed in half of all decisions, rightly four times in five, lets the pole
+fall. With `--rule centered`, which takes out the mean shift, it ends at 179 [133, 228]; a run says so when its judge
+only blames. In homes blame alone does no harm and little good.
+
 *Says* names the verdicts that the gate lets through, and the share of held-out questions on which it speaks. Oracles,
 noisy or not, are privileged; `preference` is trained on labels.
 {tables}
