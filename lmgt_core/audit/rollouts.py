@@ -247,9 +247,10 @@ def _random(env: gym.Env[Any, Any], seed: int) -> Policy:
 
 
 def _bytes(value: Any) -> bytes:
-    """Equal values have equal bytes: arrays, numbers, and tuples and mappings of them."""
+    """Equal values have equal bytes, and others do not: arrays, numbers, texts, and tuples and mappings of them."""
     if isinstance(value, dict):
-        return b"".join(str(key).encode() + _bytes(value[key]) for key in sorted(value))
+        return b"".join(_bytes(str(key)) + _bytes(value[key]) for key in sorted(value))
     if isinstance(value, tuple | list):
         return b"".join(map(_bytes, value))
-    return np.asarray(value).tobytes()
+    array = np.asarray(value)
+    return repr((array.dtype.str, array.shape)).encode() + array.tobytes()

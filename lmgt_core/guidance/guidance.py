@@ -53,6 +53,10 @@ Labelled = tuple[list[Probe], np.random.Generator]
 SMALL = 40  # labelled questions below which a silent gate may only mean that there are too few
 
 
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
 @dataclass(frozen=True)
 class Guidance:
     """A judge in a domain, ready to be audited and then to shift rewards; the same thing for every app.
@@ -255,11 +259,14 @@ class Guidance:
             ask_all(asked, prompts, bar.advance, BATCH)
         return len(prompts)
 
-    def shifts(self, seed: int, steps: int, horizon: int | None = None) -> ShiftSource | None:
+    def shifts(
+        self, seed: int, steps: int, horizon: int | None = None, say: Callable[[str], object] = _print
+    ) -> ShiftSource | None:
         """The shifts of one training of `steps` decisions, None without a judge; close it when the training is over.
 
         What draws lots draws other lots in another seed. The say of a judge that fades is gone at `horizon` decisions
-        (default: that of the rule). To be used in the thread that asked for it.
+        (default: that of the rule). `say` is told of every turn of a watched judge. To be used in the thread that asked
+        for it.
         """
         if self.judge is None:
             return None
@@ -274,7 +281,7 @@ class Guidance:
                 judge = SelectiveGate(judge, {Verdict(v): t for v, t in self.audit["thresholds"].items()})
             close = kept.close if isinstance(kept, JudgeCache) else lambda: None
             describe = self.domain.describer(silent)
-            watch = self._watch(seed)
+            watch = self._watch(seed, say)
             ledger = None if self.config.rule in ADVISED else ShiftLedger(steps)
             return RewardShifter(
                 None, self.template, judge, rule, describe=describe, watch=watch, ledger=ledger, close=close
@@ -314,11 +321,11 @@ class Guidance:
             demanded, rates = self.config.min_precision, self.play_rates()
             return replace(self, judge=self.judge.fitted(first, half, demanded, deepcopy(rng), rates, tick))
 
-    def _watch(self, seed: int) -> Watch | None:
+    def _watch(self, seed: int, say: Callable[[str], object]) -> Watch | None:
         if not self.watched or (truth := self.truth()) is None:
             return None
         demands = parse_demands(self.config.min_precision, self.play_rates() is not None)
-        return Watch(self.config.watch, demands, truth, seed, say=lambda line: print(line, flush=True))
+        return Watch(self.config.watch, demands, truth, seed, say=say)
 
     def _calibrated(self, judge: Judge, probes: Sequence[Probe], rng: np.random.Generator) -> Judge:
         """The judge with the calibration that its name asks for.

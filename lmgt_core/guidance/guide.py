@@ -92,7 +92,7 @@ def guide(
     path = None if cache is None else Path(cache)
     guidance = Guidance.of(domain, config, path, judge=made).audited()
     say(guidance.headline)
-    source = guidance.shifts(seed, steps)
+    source = guidance.shifts(seed, steps, say=say)
     if source is None:
         raise UserError("--judge none: shifts nothing; leave the environment as it is")
     wrapped = VectorRewardShift(env, source) if isinstance(env, VectorEnv) else RewardShift(env, source)

@@ -34,7 +34,7 @@ class Decisions(NamedTuple):
 
 
 def open_dataset(name: str) -> Any:
-    """The local dataset of this id, or in this folder; UserError where there is none, or not in HDF5."""
+    """The local dataset of this id, or in this folder; UserError for none, one not in HDF5, or one scored already."""
     minari = _minari()
     try:
         folder = Path(name)
@@ -45,6 +45,8 @@ def open_dataset(name: str) -> Any:
         raise UserError(f"{name}: cannot be read ({reason}); name an id of `minari list local`, or a folder") from None
     if found.storage.FORMAT != "hdf5":
         raise UserError(f"{name}: is kept in the format {found.storage.FORMAT}; only hdf5 can be scored")
+    if RECORD in found.storage.metadata:
+        raise UserError(f"{name}: has a judge's shifts already; score what it was made of")
     return found
 
 

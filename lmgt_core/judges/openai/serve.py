@@ -254,9 +254,14 @@ def read_request(request: Any, answers: str = "") -> Prompt:
     if not user:
         raise BadRequest("there is no user turn")
     try:
-        return Prompt("\n".join(system), user[0], tuple(images), answers=read_answers(answers))
+        offered = read_answers(answers)
     except ValueError as error:
         raise BadRequest(str(error)) from None
+    try:  # half a character would end in an error for everybody in the same batch
+        "".join([*system, *user, *(word for word, _ in offered)]).encode()
+    except UnicodeEncodeError:
+        raise BadRequest("the question holds half a character (a lone surrogate)") from None
+    return Prompt("\n".join(system), user[0], tuple(images), answers=offered)
 
 
 def _content(content: Any) -> tuple[str, list[Image]]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
 
-from lmgt_core.audit.rollouts import label_by_rollouts
+from lmgt_core.audit.rollouts import _bytes, label_by_rollouts
 from lmgt_core.errors import UserError
 
 
@@ -131,3 +131,10 @@ def test_a_world_with_one_action_to_judge_is_refused() -> None:
     env = Doors(lambda room, action, luck, rng: 0.0)
     with pytest.raises(UserError, match="two actions"):
         label_by_rollouts(env, lambda o: 1, judged=lambda o, a: a == 0, states=4, rollouts=16)
+
+
+def test_different_observations_are_not_taken_for_one() -> None:
+    assert _bytes(("a", "bc")) != _bytes(("ab", "c"))
+    assert _bytes(np.zeros((2, 1))) != _bytes(np.zeros((1, 2)))
+    assert _bytes({"b": 1, "a": np.zeros(2)}) == _bytes({"a": np.zeros(2), "b": 1})
+    assert _bytes(1) == _bytes(np.int64(1))

@@ -144,13 +144,14 @@ def guided(**settings: Any) -> Any:
     return guide(Line(), describe, "{state} {action}", judge, cache=None, **{"say": lambda line: None, **settings})
 
 
-def test_a_user_s_function_tells_the_truth() -> None:
+def test_a_user_s_function_tells_the_truth(capsys: pytest.CaptureFixture[str]) -> None:
     said: list[str] = []
     env = guided(watch=0.5, truth=lambda o, a: "bad" if o % 2 else "good", say=said.append)
     env.reset()
     last = [env.step(0)[1] for _ in range(200)][-50:]
     assert last == [1.0] * 50  # nothing is added: the judge, which is always wrong, is silent
     assert "watched against the true labels of 50% of decisions: privileged" in said[0]
+    assert any("falls silent" in line for line in said) and capsys.readouterr().out == ""
     assert env.source.watched["privileged"]
 
 

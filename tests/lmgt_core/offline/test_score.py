@@ -148,11 +148,13 @@ def test_what_cannot_be_scored_is_a_users_mistake(
         score(config(**changes), control)
 
 
-def test_what_was_scored_is_not_scored_again(config: Callable[..., ScoreConfig]) -> None:
+def test_what_was_scored_is_not_scored_again_and_that_is_said_before_anything_is_asked(
+    config: Callable[..., ScoreConfig],
+) -> None:
     made = config()
     score(made, control)
     with pytest.raises(UserError, match="score what it was made of"):
-        score(config(dataset=made.out, out=made.out.replace("-v0", "-v1")), control)
+        score(config(dataset=made.out, judge="no-such-judge", out=made.out.replace("-v0", "-v1")), control)
 
 
 SLOW = """

@@ -232,6 +232,13 @@ def test_a_plain_server_gets_the_answers_in_a_header_and_no_field_that_it_may_re
     assert "extra_headers" not in server._request(Question("s", "u", (), 8), Dialect())
 
 
+def test_half_a_character_is_refused_before_it_reaches_a_batch(server: JudgeServer) -> None:
+    header = {HEADER: json.dumps([["yes\ud800", "good"], ["no", "bad"]])}
+    for request, headers in ((question("1 0 0 \ud800"), {}), (question("1 0 0"), header)):
+        status, answer = call(server, "/v1/chat/completions", request, headers)
+        assert status == 400 and "half a character" in answer["error"]["message"]
+
+
 @pytest.mark.parametrize(
     "header",
     ["yes", "[" * 9000, "7", "[7]", '[["yes"]]', '[["yes", "fine"], ["no", "bad"]]', '[["yes", "good"]]',
