@@ -22,7 +22,7 @@ from lmgt_core.testing.turning import TurningJudge
 from lmgt_core.training.driver import Training, defaults_of, resolved, train, train_one
 from lmgt_core.training.run_log import RunLog
 
-MOST_WRONG = 15  # wrong answers of a verdict before it is silenced, however long it was right
+MOST_WRONG = 15  # wrong answers of a verdict of which .75 is demanded before it is silenced, however long it was right
 Rows = dict[str, list[dict[str, str]]]
 
 
@@ -109,7 +109,7 @@ class TrainingContract:
 
     def test_a_judge_that_turns_bad_half_way_is_silenced_within_a_few_checks(self, tmp_path: Path) -> None:
         """Each verdict that it went on giving: after MOST_WRONG wrong ones at most, where every decision is checked."""
-        config = self.config(tmp_path / "run", "oracle", gate=False, watch=1.0)
+        config = self.config(tmp_path / "run", "oracle", gate=False, watch=1.0, min_precision=0.75)
         turns = self._questions_asked(tmp_path / "count") // 2
         watched = self._trained(config, turns)["watch"]["verdicts"].values()
         assert any(verdict["silent"] for verdict in watched)
