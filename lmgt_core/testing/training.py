@@ -126,7 +126,7 @@ class TrainingContract:
         assert "watch" not in json.loads((tmp_path / "unwatched" / "summary.json").read_text())
 
     def test_a_watched_training_killed_and_resumed_equals_an_unbroken_one(self, tmp_path: Path) -> None:
-        watch = {"gate": False, "watch": 1.0}
+        watch = {"gate": False, "watch": 1.0, "min_precision": 0.75}
         unbroken = self.run(tmp_path / "unbroken", "noisy-oracle:0.3", **watch)
         with pytest.raises(KeyboardInterrupt):
             self._break_at_half(self.config(tmp_path / "broken", "noisy-oracle:0.3", **watch))
