@@ -22,7 +22,7 @@ from lmgt_core.testing.turning import TurningJudge
 from lmgt_core.training.driver import Training, defaults_of, resolved, train, train_one
 from lmgt_core.training.run_log import RunLog
 
-MOST_WRONG = 15  # wrong answers of a verdict before it is silenced, however long it was right
+MOST_WRONG = 15  # wrong answers of a verdict of which .75 is demanded before it is silenced, however long it was right
 Rows = dict[str, list[dict[str, str]]]
 
 
