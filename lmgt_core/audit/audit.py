@@ -145,8 +145,9 @@ class Audit:
 
     @property
     def _least(self) -> float:
-        one = self.min_precision
-        return one if isinstance(one, float) else min(one.values(), default=1.0)
+        """The least that is demanded, on these probes, of a verdict that is let through."""
+        asked = [self.promises[v.value]["demanded_on_probes"] for v, t in self.thresholds.items() if t is not None]
+        return min((float(demand) for demand in asked if demand is not None), default=1.0)
 
 
 def _percent(share: float | None) -> str:

@@ -417,3 +417,11 @@ def test_a_gate_around_a_cache_keeps_in_it_what_the_judge_said(tmp_path: Path) -
         assert SelectiveGate(cache, {GOOD: 0.7}).judge(prompt)[0].abstained
         assert not SelectiveGate(cache, {GOOD: 0.5}).judge(prompt)[0].abstained
     assert judge.asked == 1
+
+
+def test_even_probes_are_no_reason_to_warn_where_less_is_asked_of_a_good_in_play() -> None:
+    audit = audit_judge(
+        OracleJudge(truth, "d", "t"), probes(1000), "auto", play_rates=PlayRates.known({GOOD: 0.3, BAD: 0.7})
+    )
+    assert audit.min_precision == {"good": 0.5, "neutral": 0.75, "bad": 0.75} and audit.baseline > 0.5
+    assert not audit.silent and "WARNING" not in audit.headline
