@@ -189,11 +189,11 @@ EFFECTS = ("helps", "–", "**hurts**")
 PAGE = """# Does a judge that passed its gate ever hurt?
 
 This page is for those who want to know what the audit's promise of precision is worth in training. Judges of every sort
-train agents behind the gate of today (**now**) and of revision de9cdfe (**before**; run at ea5a88b, in CartPole only),
-some of them also ungated; five seeds each, evaluated without any shift. In homes, where the rate of play is known,
-today's gate demands that a GOOD is right as often as wrong in play, and of a BAD .75; **now, all .75** demands .75 of
-both. A judge *helps* or *hurts* if the 95 % interval of its difference to no judge (Welch) lies above or below 0; with
-so many rows a few would by chance.
+train agents behind the gate of today (**now**) and of revision de9cdfe (**before**; run at ea5a88b, in CartPole and
+SlateQ; where both let the same through, the run was made once), some of them also ungated; five seeds each, evaluated
+without any shift. In homes, where the rate of play is known, today's gate demands that a GOOD is right as often as
+wrong in play, and of a BAD .75; **now, all .75** demands .75 of both. A judge *helps* or *hurts* if the 95 % interval
+of its difference to no judge (Welch) lies above or below 0; with so many rows a few would by chance.
 
 - Before: of {of_before} gated judges {hurt_before} hurt and {helped_before} helped.
 - Now: of {of_now} gated judges {hurt_now} hurt and {helped_now} helped.
