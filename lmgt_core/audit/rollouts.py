@@ -188,12 +188,18 @@ class _Player:
         copies = [self._copy(visit) for visit in visits]
 
         def future(lot: int, action: Any, policy: Policy) -> float:
-            env = deepcopy(copies[lot % len(visits)]) or self._reach(visits[lot % len(visits)])
+            at = lot % len(visits)
+            copy = copies[at]
+            env = self._reach(visits[at]) if copy is None else deepcopy(copy)
             return self._play_on(env, action, policy, np.random.default_rng([self.seed, number, lot]))
 
-        first = [[future(lot, action, self.strong) for lot in range(FEWEST)] for action in actions]
-        policy = self.strong if np.ptp(first, axis=0).any() else self.weak
-        return np.array([[future(lot, action, policy) for lot in range(rollouts)] for action in actions])
+        def futures(policy: Policy, lots: range) -> NDArray[np.float64]:
+            return np.array([[future(lot, action, policy) for lot in lots] for action in actions])
+
+        first = futures(self.strong, range(FEWEST))
+        if np.ptp(first, axis=0).any():
+            return np.hstack([first, futures(self.strong, range(FEWEST, rollouts))])
+        return futures(self.weak, range(rollouts))
 
     def _play_on(self, env: gym.Env[Any, Any], action: Any, policy: Policy, rng: np.random.Generator) -> float:
         env.unwrapped.np_random = rng
