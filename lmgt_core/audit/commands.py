@@ -78,6 +78,8 @@ class AuditConfig(JudgeTaskConfig):
     """Ask so many of the questions again in other forms, and tell how many verdicts flip."""
     out: Path | None = None
     """A page with everything that was found (.html)."""
+    figures: Path | None = None
+    """A folder that the page's figures are written to as well, each as an SVG file."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,11 @@ def audit(config: AuditConfig, domain: Domain) -> list[dict[str, Any]]:
 
         write_page(config.out, config.app, domain.name, found)
         print(f"{config.out}  everything that was found")
+    if config.figures is not None:
+        from lmgt_core.audit.page import write_figures
+
+        for path in write_figures(config.figures, found):
+            print(path)
     return rows
 
 

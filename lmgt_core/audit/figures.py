@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmgt_core.audit.audit import Audit, Probe
+from lmgt_core.audit.audited import Audited
 from lmgt_core.audit.fragility import Flips
 from lmgt_core.judging.judgment import VERDICTS, Judgment
 from lmgt_core.report.figures import BASELINES, COLOURS, MARKERS, Bar, bars_with_intervals, figure_of, finish, rendered
@@ -17,10 +18,18 @@ LARGEST = 160  # points squared, the mark of the bin with most answers
 
 @dataclass(frozen=True)
 class AuditFigure:
-    """An image and what it shows, in a sentence."""
+    """An image, a word for it, and what it shows in a sentence."""
 
+    name: str
     image: bytes
     caption: str
+
+
+def figures(audited: Audited) -> list[AuditFigure]:
+    """What can be drawn of an audit: reliability, precision against coverage, flips."""
+    audit = audited.audit
+    drawn = (reliability_diagram(audit), precision_and_coverage(audit, audited.heard), flip_bars(audited.flips))
+    return [figure for figure in drawn if figure is not None]
 
 
 def reliability_diagram(audit: Audit) -> AuditFigure | None:
@@ -35,7 +44,9 @@ def reliability_diagram(audit: Audit) -> AuditFigure | None:
         axes.scatter(confidence, right, s=LARGEST * n / n.max(), color=COLOURS[0], label="answers (area: how many)")
         axes.set(xlabel="confidence", ylabel="share that was right", xlim=(0, 1.02), ylim=(-0.02, 1.02))
         finish(figure, axes, "", legend=True)
-        return AuditFigure(rendered(figure, "svg"), "Reliability: the share of right answers at each confidence")
+        return AuditFigure(
+            "reliability", rendered(figure, "svg"), "Reliability: the share of right answers at each confidence"
+        )
 
 
 def precision_and_coverage(audit: Audit, heard: Sequence[tuple[Probe, Judgment]]) -> AuditFigure | None:
@@ -69,7 +80,7 @@ def precision_and_coverage(audit: Audit, heard: Sequence[tuple[Probe, Judgment]]
             "Precision against coverage, from the most confident answers on; a large mark is the gate's threshold: "
             f"there the precision is at least the dashed line with probability {1 - audit.delta:g}"
         )
-        return AuditFigure(rendered(figure, "svg"), caption) if drawn else None
+        return AuditFigure("precision", rendered(figure, "svg"), caption) if drawn else None
 
 
 def flip_bars(flips: Sequence[Flips]) -> AuditFigure | None:
@@ -78,4 +89,4 @@ def flip_bars(flips: Sequence[Flips]) -> AuditFigure | None:
     if not bars:
         return None
     image = bars_with_intervals(bars, "share of verdicts that flipped")
-    return AuditFigure(image, "Flips: the same questions asked in another form, with 95 % intervals")
+    return AuditFigure("flips", image, "Flips: the same questions asked in another form, with 95 % intervals")

@@ -1,5 +1,6 @@
 """One self-contained page about an audit: a sentence, figures, gates, rates, flips, biases, and answers to read."""
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from lmgt_core.audit.audit import Probe
 from lmgt_core.audit.audited import Audited
-from lmgt_core.audit.figures import flip_bars, precision_and_coverage, reliability_diagram
+from lmgt_core.audit.figures import figures
 from lmgt_core.files import write_atomic
 from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import VERDICTS, Judgment
@@ -36,17 +37,27 @@ def write_page(out: Path, app: str, task: str, found: Sequence[Audited]) -> None
     write_atomic(out, render_page("audit.html", shown, explained=EXPLAINED))
 
 
+def write_figures(folder: Path, found: Sequence[Audited]) -> list[Path]:
+    """The files written: every figure of every judge under every strategy, JUDGE-STRATEGY-FIGURE.svg."""
+    paths = []
+    for one in found:
+        for figure in figures(one):
+            words = f"{one.judge} {one.strategy} {figure.name}".lower()
+            paths.append(folder / ("-".join(re.findall(r"[a-z0-9.]+", words)) + ".svg"))
+            write_atomic(paths[-1], figure.image)
+    return paths
+
+
 def section(one: Audited) -> dict[str, Any]:
     """What the page says about one judge under one strategy."""
     audit = one.audit
-    drawn = (reliability_diagram(audit), precision_and_coverage(audit, one.heard), flip_bars(one.flips))
     return {
         "judge": one.judge,
         "strategy": one.strategy,
         "kind": audit.kind,
         "sentence": sentence(one),
         "headline": audit.headline,
-        "figures": [{"image": b64encode(f.image).decode(), "caption": f.caption} for f in drawn if f is not None],
+        "figures": [{"image": b64encode(f.image).decode(), "caption": f.caption} for f in figures(one)],
         "flips": [flip.as_dict() for flip in one.flips],
         "labels": label_rates(one),
         "facts": {

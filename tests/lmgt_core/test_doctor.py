@@ -60,7 +60,7 @@ def test_a_missing_part_says_how_to_supply_it(installed: dict[str, str]) -> None
         "part": "mujoco",
         "for": "the Housekeep world",
         "installed": "missing",
-        "status": "missing",
+        "status": "extra housekeep",
         "supply": "make setup, or pip install 'lmgt[housekeep]'",
     }
     assert row("numpy")["status"] == "ok" and row("numpy")["supply"] == ""
@@ -79,15 +79,22 @@ def test_a_version_that_breaks_others_is_not_ok_where_they_are(installed: dict[s
 
 
 def test_any_of_the_alternatives_will_do(installed: dict[str, str]) -> None:
-    assert row("tensorflow")["status"] == "missing"
+    assert row("tensorflow")["status"] == "extra slateq"
     installed["tensorflow"] = "2.21.0"
     assert row("tensorflow")["installed"] == "2.21.0"
 
 
-def test_what_is_to_mend_is_said_last(installed: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_core_lacks_is_to_mend(installed: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     main(DoctorConfig())
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith("to mend: ") and "mujoco" in last and "habitat-sim" not in last
+    mend, extras = capsys.readouterr().out.splitlines()[-2:]
+    assert mend == "to mend: scipy, gymnasium, matplotlib"
+    assert extras.startswith("extras that are not all here: housekeep, sb3, transformers, llamacpp, ray, bundled")
+
+
+def test_the_core_alone_is_complete(installed: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    installed.update(scipy="1.17", gymnasium="1.2", matplotlib="3.10")
+    main(DoctorConfig())
+    assert "the core is complete" in capsys.readouterr().out
 
 
 def test_the_rows_are_written_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,9 @@ EVERY = 3  # primitive steps a picture: an episode of 1000 steps lasts 45 second
 HELD_PICTURES = 12  # the picture after a pick or a place stands still this long: there is a verdict to read
 LAST_PICTURES = 25
 ENLARGED = 2  # the view is drawn this much larger than it is rendered
-FORMATS = (".mp4", ".gif")
+FORMATS = (".mp4", ".gif", ".webp")
+WEBP_QUALITY = 30  # of 100; text stays readable
+WEBP_EVERY = 4  # of the pictures, a .webp shows one, at the same pace
 NO_JUDGE = "none"
 
 
@@ -310,9 +312,11 @@ def _umask() -> int:
 
 
 def open_writer(path: Path) -> Any:
-    """A writer of H.264 (.mp4, readable everywhere) or of a looping .gif at half the size."""
+    """A writer of H.264 (.mp4, readable everywhere), of a looping .gif at half the size, or of a small .webp clip."""
     if path.suffix == ".gif":
         return GifWriter(path)
+    if path.suffix == ".webp":
+        return WebpWriter(path)
     import imageio.v2 as imageio
 
     return imageio.get_writer(
@@ -337,3 +341,26 @@ class GifWriter:
         first, *rest = self._pictures
         duration = math.ceil(1000 / FRAMES_A_SECOND)
         first.save(self.path, save_all=True, append_images=rest, duration=duration, loop=0)
+
+
+class WebpWriter:
+    """Keeps every fourth picture, at half the size, and writes a small looping clip when it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen = 0
+        self._pictures: list[Any] = []
+
+    def append_data(self, picture: Picture) -> None:
+        from PIL import Image
+
+        if self._seen % WEBP_EVERY == 0:
+            self._pictures.append(Image.fromarray(picture).reduce(2))
+        self._seen += 1
+
+    def close(self) -> None:
+        first, *rest = self._pictures
+        duration = math.ceil(1000 * WEBP_EVERY / FRAMES_A_SECOND)
+        first.save(
+            self.path, save_all=True, append_images=rest, duration=duration, loop=0, quality=WEBP_QUALITY, method=6
+        )

@@ -133,6 +133,14 @@ def test_the_page_of_an_audit_is_self_contained_and_shows_answers(tmp_path) -> N
         assert part in page.shown, part
 
 
+def test_the_figures_of_an_audit_are_files_where_a_folder_is_named(tmp_path) -> None:
+    audit(replace(AUDIT, judges="noisy-oracle:0.5,warm", figures=tmp_path / "figures"), task())
+    names = ("noisy-oracle-0.5", "warm")
+    expected = {f"{name}-zero-shot-{figure}.svg" for name in names for figure in ("reliability", "precision")}
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == expected
+    assert all(path.read_text().startswith("<?xml") for path in (tmp_path / "figures").iterdir())
+
+
 def test_flips_stand_in_table_rows_and_page_and_a_judge_that_does_not_read_is_said_to(tmp_path, capsys) -> None:
     files = {"json": tmp_path / "rows.json", "out": tmp_path / "audit.html"}
     rows = audit(replace(AUDIT, judges="warm,oracle", flips=40, **files), task())

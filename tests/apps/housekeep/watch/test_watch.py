@@ -199,12 +199,12 @@ def test_a_video_through_the_worker_ends_without_a_word_of_the_worker(
         made[0].snap((0.0, 0.0))
 
 
-def test_a_gif_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "shown"), [("tidy.gif", 1), ("tidy.webp", watch.WEBP_EVERY)], ids=["gif", "webp"])
+def test_a_clip_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, shown: int) -> None:
     short(monkeypatch, 12)
-    out = tmp_path / "tidy.gif"
-    result = watch.main(WatchConfig("random", out=out, size=64))
-    with Image.open(out) as gif:
-        assert 1 < gif.n_frames <= result["pictures"]  # pictures that stand still are merged
+    result = watch.main(WatchConfig("random", out=tmp_path / name, size=64))
+    with Image.open(tmp_path / name) as clip:
+        assert 1 < clip.n_frames <= -(-result["pictures"] // shown)  # pictures that stand still are merged
 
 
 def test_equal_seeds_record_the_same_episode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
