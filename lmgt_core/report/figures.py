@@ -5,6 +5,7 @@ that a grey print still tells the lines apart. Nothing global is touched: no pyp
 """
 
 import io
+import textwrap
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ STYLES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 MARKERS = "os^Dv<>P"
 WIDTH, HEIGHT = 6.6, 3.6  # inches
 MARKED = 30  # curves with more points than this get no markers
+LONG = 40  # letters: longer labels of a legend get a line of their own
 RC: Any = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -144,11 +146,14 @@ def figure_of(height: float) -> "Iterator[tuple[Figure, Axes]]":
 
 
 def finish(figure: "Figure", axes: "Axes", title: str, legend: bool) -> None:
-    """Gives the figure its title, if there is one, and its legend below."""
+    """Gives the figure its title, if there is one, and its legend below, in one column where labels are long."""
     if title:
         axes.set_title(title, loc="left", fontsize=10)
     if legend:
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
+        handles, labels = axes.get_legend_handles_labels()
+        columns = 2 if max(map(len, labels), default=0) <= LONG else 1
+        labels = [textwrap.fill(label, 2 * LONG) for label in labels]
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8)
 
 
 def rendered(figure: "Figure", file_format: Format) -> bytes:

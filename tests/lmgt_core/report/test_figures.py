@@ -56,6 +56,14 @@ def test_seeds_may_stop_early() -> None:
     assert len(learning_curves([ragged], "decisions", "success", file_format="png")) > 1000
 
 
+@pytest.mark.parametrize("length", [30, 50, 120])
+def test_a_legend_stays_inside_its_figure(length: int) -> None:
+    named = [Curve("a run of many words and of many settings " * 3 + str(i), [0, 1], [[1.0], [2.0]]) for i in range(3)]
+    short = [Curve(curve.label[:length], curve.x, curve.values) for curve in named]
+    image = np.asarray(Image.open(io.BytesIO(learning_curves(short, "x", "y", "", "png"))).convert("RGB"))
+    assert (image[:, [0, -1]] == 255).all()
+
+
 def test_a_name_with_dollar_signs_is_text_and_not_a_formula() -> None:
     odd = Curve("$\\frac{$ 50%", [0, 1], [[1.0], [2.0]])
     assert learning_curves([odd], "x_{", "$y$")
