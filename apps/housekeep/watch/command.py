@@ -43,8 +43,9 @@ HELD_PICTURES = 12  # the picture after a pick or a place stands still this long
 LAST_PICTURES = 25
 ENLARGED = 2  # the view is drawn this much larger than it is rendered
 FORMATS = (".mp4", ".gif", ".webp")
-WEBP_QUALITY = 30  # of 100; text stays readable
-WEBP_EVERY = 4  # of the pictures, a .webp shows one, at the same pace
+WEBP_QUALITY = 25  # of 100; text stays readable
+WEBP_EVERY = 6  # of so many pictures a .webp shows one, ...
+WEBP_MILLISECONDS = 300  # ... for so long: twice as fast as the video
 NO_JUDGE = "none"
 
 
@@ -344,7 +345,7 @@ class GifWriter:
 
 
 class WebpWriter:
-    """Keeps every fourth picture, at half the size, and writes a small looping clip when it is closed."""
+    """Keeps one picture of six, at half the size, and writes a small looping clip when it is closed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -360,7 +361,5 @@ class WebpWriter:
 
     def close(self) -> None:
         first, *rest = self._pictures
-        duration = math.ceil(1000 * WEBP_EVERY / FRAMES_A_SECOND)
-        first.save(
-            self.path, save_all=True, append_images=rest, duration=duration, loop=0, quality=WEBP_QUALITY, method=6
-        )
+        shown = {"duration": WEBP_MILLISECONDS, "loop": 0, "quality": WEBP_QUALITY, "method": 6}
+        first.save(self.path, save_all=True, append_images=rest, **shown)
