@@ -207,9 +207,7 @@ class DrrnAgent:
         self._projected.clear()
 
 
-def distinct_pairs(
-    pairs: NDArray[np.int16], objects: int, places: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def distinct_pairs(pairs: NDArray[np.int16], objects: int, places: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(the different ones among pairs [row, pair, 2] as [2, distinct], which of them, from 1, each is [row, pair]).
 
     A pair is of one of so many objects and one of so many places; -1, which is none, becomes 0.
