@@ -74,7 +74,7 @@ class Task:
         self._unseen = np.ones(1 + len(episode.receptacles) + len(episode.items), bool)  # [instance]
         self._unseen[0] = False  # the background
         self.right = ~episode.misplaced  # [object]
-        self.right_at_start = int(self.right.sum())
+        self.right_at_start = self._right_before = int(self.right.sum())
         self.terminated = bool(self.right.all())
         self._observe()
 
@@ -96,7 +96,6 @@ class Task:
         if self.over:
             raise RuntimeError("the episode is over: call reset")
         before = self.simulator.pose.position
-        right_before = int(self.right.sum())
         if action is Action.GRAB_RELEASE and instance is not None:
             result = self.simulator.grab_release(instance)
         else:
@@ -110,13 +109,15 @@ class Task:
         self._observe()
         if result.placed is not None:
             self.terminated = bool(self.right.all())
-        return self._reward(right_before), result
+        return self._earned(), result
 
-    def _reward(self, right_before: int) -> float:
+    def _earned(self) -> float:
+        """The reward since the last step."""
+        if self.reward == "sparse" and not self.over:
+            return 0.0
         right = int(self.right.sum())
-        if self.reward == "dense":
-            return float(right - right_before)
-        return float(right - self.right_at_start) if self.over else 0.0
+        before, self._right_before = self._right_before, right
+        return float(right - before)
 
     def _count_grab(self, result: StepResult) -> None:
         self.tally.attempts += 1

@@ -8,13 +8,14 @@ al. 2016 (arXiv 1509.06461).
 
 import copy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from apps.housekeep.agent.features import MAX_PAIRS, PAIR_SCALARS, SCALARS, Observation, Vocabulary
+from apps.housekeep.agent.features import PAIR_SCALARS, SCALARS, Observation, Vocabulary
 from apps.housekeep.agent.replay import Batch, Ragged
 from apps.housekeep.skills import Kind
 from lmgt_core.guidance.reward import shifted_reward
@@ -62,12 +63,13 @@ class RelevanceNetwork(nn.Module):
         )
 
     def relations(self, objects: Tensor, places: Tensor, pairs: Tensor) -> Tensor:
-        """[pair + 1, relation] of pairs [pair, 2] of rows of the words' embeddings, behind a row of zeros for 'none'.
+        """[pair + 1, relation] of pairs [2, pair] of rows of projected words, behind a row of zeros for 'none'.
 
-        Words are projected once each, and compared by sums and products of projections (a low-rank bilinear form).
+        `objects` and `places` are what the layers of these names make of the words' embeddings; words are compared by
+        sums and products of their projections (a low-rank bilinear form).
         """
-        o_sum, o_factor = self.object(objects)[pairs[:, 0]].split(self.hidden_size, dim=1)
-        p_sum, p_factor = self.place(places)[pairs[:, 1]].split(self.hidden_size, dim=1)
+        o_sum, o_factor = objects[pairs[0]].split(self.hidden_size, dim=1)
+        p_sum, p_factor = places[pairs[1]].split(self.hidden_size, dim=1)
         relations = self.relation(self.dropout(torch.relu(o_sum + p_sum + o_factor * p_factor)))
         return torch.cat([relations.new_zeros(1, relations.shape[1]), relations])
 
@@ -77,6 +79,15 @@ class RelevanceNetwork(nn.Module):
         pairs = self.pair(torch.cat([relations[which], moved.unsqueeze(-1)], dim=-1))
         strongest = (pairs * (which > 0).unsqueeze(-1)).amax(dim=1)  # ReLU outputs: 0 where there is no pair
         return self.value(torch.cat([scalars, strongest], dim=-1)).squeeze(-1)
+
+
+class Candidates(NamedTuple):
+    """Candidates as the networks take them: each different pair of words is compared once."""
+
+    scalars: Tensor  # [row, scalar]
+    distinct: Tensor  # [2, pair] the different pairs of an object and a place
+    which: Tensor  # [row, pair] of them, from 1; 0: none
+    moved: Tensor  # [row, pair]
 
 
 class DrrnAgent:
@@ -90,8 +101,9 @@ class DrrnAgent:
         self.online = RelevanceNetwork(config, embeddings[0].shape[1])
         torch.random.set_rng_state(generator_state)
         self.target = copy.deepcopy(self.online).eval().requires_grad_(False)
+        self._parameters = list(self.online.parameters()), list(self.target.parameters())
         self.optimizer = torch.optim.AdamW(
-            self.online.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+            self._parameters[0], lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
         self.set_vocabulary(vocabulary, embeddings)
 
@@ -99,16 +111,25 @@ class DrrnAgent:
         """Changes the words that pairs are made of, for other scenes and objects; the network stays the same."""
         self.vocabulary = vocabulary
         self._objects, self._places = (torch.from_numpy(np.ascontiguousarray(e, np.float32)) for e in embeddings)
+        self._projected: dict[RelevanceNetwork, tuple[Tensor, Tensor]] = {}
 
     def values(self, network: RelevanceNetwork, rows: Ragged | Observation) -> Tensor:
         """[row] Q of every candidate in `rows`."""
-        pairs = rows.pairs.reshape(-1, 2).astype(np.int64)
-        codes = np.where(pairs[:, 0] < 0, -1, pairs[:, 0] * len(self._places) + pairs[:, 1])
-        distinct, which = np.unique(np.append(codes, -1), return_inverse=True)  # -1 (none) sorts first
-        words = torch.from_numpy(np.stack(np.divmod(distinct[1:], len(self._places)), axis=1))
-        relations = network.relations(self._objects, self._places, words)
-        which_t = torch.from_numpy(which[:-1].reshape(-1, MAX_PAIRS))
-        return network(torch.from_numpy(rows.scalars), relations, which_t, torch.from_numpy(rows.moved))
+        return self._values(network, self._laid_out(rows))
+
+    def _values(self, network: RelevanceNetwork, rows: Candidates) -> Tensor:
+        return network(rows.scalars, network.relations(*self._words(network), rows.distinct), rows.which, rows.moved)
+
+    def _laid_out(self, rows: Ragged | Observation) -> Candidates:
+        distinct, which = distinct_pairs(rows.pairs, len(self._objects), len(self._places))
+        return Candidates(*map(torch.from_numpy, (rows.scalars, distinct, which, rows.moved)))
+
+    def _words(self, network: RelevanceNetwork) -> tuple[Tensor, Tensor]:
+        """The vocabulary's objects and places as `network` projects them: once between two changes of its weights."""
+        if network not in self._projected:
+            with torch.enable_grad():  # acting comes first, and learning needs the gradient
+                self._projected[network] = network.object(self._objects), network.place(self._places)
+        return self._projected[network]
 
     def epsilon(self, skills: int) -> float:
         """The share of random skills after `skills` decisions."""
@@ -139,7 +160,7 @@ class DrrnAgent:
         self, observation: Observation, advice: NDArray[np.float32] | None, step: int
     ) -> NDArray[np.float32]:
         """[candidate] what it acts on: Q."""
-        self.online.eval()
+        self.online.dropout.eval()
         return self.values(self.online, observation).numpy()
 
     def learn(self, batch: Batch, shift_weight: float, step: int = 0) -> float:
@@ -152,22 +173,22 @@ class DrrnAgent:
     @torch.no_grad()
     def next_values(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """[row of next_candidates] values of the online and of the target network."""
-        self.online.eval()
-        rows = batch.next_candidates
-        return self.values(self.online, rows).numpy(), self.values(self.target, rows).numpy()
+        self.online.dropout.eval()
+        rows = self._laid_out(batch.next_candidates)
+        return self._values(self.online, rows).numpy(), self._values(self.target, rows).numpy()
 
     def fit(self, chosen: Ragged, targets: NDArray[np.float32]) -> float:
         """The loss of one gradient step of the values of `chosen` towards `targets` [row]; moves the target network."""
-        self.online.train()
+        self.online.dropout.train()
         loss = nn.functional.smooth_l1_loss(self.values(self.online, chosen), torch.from_numpy(targets))
+        online, target = self._parameters
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.online.parameters(), 10.0)
+        nn.utils.clip_grad_norm_(online, 10.0, foreach=True)
         self.optimizer.step()
         with torch.no_grad():
-            torch._foreach_lerp_(
-                list(self.target.parameters()), list(self.online.parameters()), self.config.target_rate
-            )
+            torch._foreach_lerp_(target, online, self.config.target_rate)
+        self._projected.clear()
         return float(loss.detach())
 
     def state_dict(self) -> dict:
@@ -183,6 +204,21 @@ class DrrnAgent:
         self.online.load_state_dict(state["online"])
         self.target.load_state_dict(state["target"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self._projected.clear()
+
+
+def distinct_pairs(pairs: NDArray[np.int16], objects: int, places: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(the different ones among pairs [row, pair, 2] as [2, distinct], which of them, from 1, each is [row, pair]).
+
+    A pair is of one of so many objects and one of so many places; -1, which is none, becomes 0.
+    """
+    codes = np.where(pairs[..., 0] < 0, 0, 1 + pairs[..., 0].astype(np.int64) * places + pairs[..., 1])
+    number = np.zeros(1 + objects * places, np.int64)  # [code]; faster than sorting, and sorted all the same
+    number[codes] = 1
+    number[0] = 0
+    distinct = np.flatnonzero(number)
+    number[distinct] = np.arange(1, len(distinct) + 1)
+    return np.stack(np.divmod(distinct - 1, places)), number[codes]
 
 
 def first_best(values: NDArray[np.float32], offsets: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -85,7 +85,9 @@ class MujocoSimulator:
 
     @property
     def pose(self) -> Pose:
-        return Pose((self._x, self._feet, self._z), self._yaw, self._tilt)
+        if self._pose is None:
+            self._pose = Pose((self._x, self._feet, self._z), self._yaw, self._tilt)
+        return self._pose
 
     @property
     def held(self) -> int | None:
@@ -144,7 +146,8 @@ class MujocoSimulator:
         return furniture.bottom if furniture.flat else float(self._scene.tops[k])
 
     def _looked(self) -> None:
-        """Forgets what was in view: the agent or an object has moved."""
+        """Forgets where the agent stood and what was in view: it or an object has moved."""
+        self._pose: Pose | None = None
         self._seen: frozenset[int] | None = None
 
     @property

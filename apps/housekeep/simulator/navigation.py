@@ -241,10 +241,16 @@ class WalkMap:
         if left is None:
             from scipy.sparse.csgraph import dijkstra
 
-            metres = dijkstra(self._graph, indices=self._nodes[goal[0]][goal[1]]) * self.grid.step
-            left = self._lefts[goal] = array("d", [*metres, math.inf])  # the fastest to read single numbers from
-            if len(self._lefts) > COURSES_KEPT:
-                self._lefts.popitem(last=False)
+            return self._keep_left(goal, dijkstra(self._graph, indices=self._nodes[goal[0]][goal[1]]))
+        self._lefts.move_to_end(goal)
+        return left
+
+    def _keep_left(self, goal: tuple[int, int], cells: NDArray[np.float64]) -> "array[float]":
+        left = self._lefts[goal] = array("d")  # the fastest to read single numbers from
+        left.frombytes((cells * self.grid.step).tobytes())
+        left.append(math.inf)
+        if len(self._lefts) > COURSES_KEPT:
+            self._lefts.popitem(last=False)
         return left
 
     def _cells_to(self, source: tuple[int, int], target: tuple[int, int]) -> list[tuple[int, int]]:
@@ -262,7 +268,8 @@ class WalkMap:
         if target not in self._towards:
             from scipy.sparse.csgraph import dijkstra
 
-            _, before = dijkstra(self._graph, indices=self._nodes[target[0]][target[1]], return_predecessors=True)
+            cells, before = dijkstra(self._graph, indices=self._nodes[target[0]][target[1]], return_predecessors=True)
+            self._keep_left(target, cells)  # whoever asks for a way mostly walks it
             following = np.where(before >= 0, before, np.arange(len(before)))
             rows, columns = self._rows[following] - self._rows, self._columns[following] - self._columns
             self._towards[target] = (3 * (rows + 1) + columns + 1).astype(np.uint8).tobytes()

@@ -4,6 +4,8 @@ Rays are tested against few geoms: those that walls leave in sight of where the 
 pyramid of the image (or of one tile of it). The others are moved to a geom group that rays ignore.
 """
 
+from typing import NamedTuple
+
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +35,13 @@ ITEM_POINTS = np.array(
 )
 
 
+class Aims(NamedTuple):
+    """What is near enough and turned towards an eye: rays from there [ray, 3], and the same of length 1."""
+
+    rays: NDArray[np.float64]
+    directions: NDArray[np.float64]
+
+
 class Rays:
     """Rays into `scene`; `items` says where the objects are, and must be called again when they have moved."""
 
@@ -41,6 +50,7 @@ class Rays:
         self._group = self._built.model.geom_group
         geoms = self._built.model.ngeom
         ones = np.ones((geoms + 1, 3), np.float32)
+        self._aims_key: tuple[float, float, float, bytes] | None = None
         self._materials = Materials(255 * self._built.colours, self._built.patterns, ones.copy(), ones)
 
     def items(self, at: NDArray[np.float64], half: NDArray[np.float64]) -> None:
@@ -51,6 +61,7 @@ class Rays:
         scene.centre[built.first_item :] = AWAY
         scene.centre[self._item_geoms], scene.half[self._item_geoms] = at, half
         self._item_points = (at[:, None, :] + ITEM_POINTS * half[:, None, :]).reshape(-1, 3)
+        self._aims_key = None
         materials = self._materials
         materials.centre[:-1], materials.half[:-1] = scene.centre, scene.half
         materials.colours = 255 * built.colours
@@ -90,27 +101,13 @@ class Rays:
 
         With `among` [instance] only those that it marks are asked about, which takes fewer rays.
         """
-        samples = self._scene.samples
-        points, items = self._scene.sight.view(eye[0], eye[2]).points, self._item_points
-        if among is not None:
-            first = len(among) - len(self._item_geoms)
-            points = points[among[1 + samples.owner[points]]]
-            items = items.reshape(-1, len(ITEM_POINTS), 3)[among[first:]].reshape(-1, 3)
-        rays = np.concatenate([samples.at[points], items]) - eye
-        right, up, ahead = axes @ rays.T
+        aims = self._aims_from(eye, among)
+        right, up, ahead = axes @ aims.rays.T
         reach = TAN * ahead
         inside = np.flatnonzero((np.abs(right) <= reach) & (np.abs(up) <= reach) & (ahead > 0.01))
-        on_furniture = points[inside[inside < len(points)]]
-        rays = rays[inside]
-        facing = np.ones(len(rays), bool)
-        facing[: len(on_furniture)] = (
-            np.einsum("ij,ij->i", rays[: len(on_furniture)], samples.normal[on_furniture]) <= 0
-        )
-        length = np.sqrt(np.einsum("ij,ij->i", rays, rays))
-        keep = facing & (length < VISIBLE_METRES)
-        rays = rays[keep] / length[keep, None]
-        if not len(rays):
+        if not len(inside):
             return frozenset()
+        rays = aims.directions[inside]
         self._show_in_pyramid(eye, axes)
         geom = np.empty(len(rays), np.int32)
         distance = np.empty(len(rays))
@@ -119,6 +116,28 @@ class Rays:
         if among is not None:
             seen = seen[among[seen]]
         return frozenset(seen.tolist()) - {0}
+
+    def _aims_from(self, eye: NDArray[np.float64], among: NDArray[np.bool_] | None) -> Aims:
+        """Where to look from `eye`; the last one is kept, for an agent that turns in its place."""
+        x, y, z = eye.tolist()
+        key = (x, y, z, b"" if among is None else among.tobytes())
+        if key != self._aims_key:
+            self._aims_key, self._aims = key, self._aims_at(eye, among)
+        return self._aims
+
+    def _aims_at(self, eye: NDArray[np.float64], among: NDArray[np.bool_] | None) -> Aims:
+        samples = self._scene.samples
+        points, items = self._scene.sight.view(eye[0], eye[2]).points, self._item_points
+        if among is not None:
+            first = len(among) - len(self._item_geoms)
+            points = points[among[1 + samples.owner[points]]]
+            items = items.reshape(-1, len(ITEM_POINTS), 3)[among[first:]].reshape(-1, 3)
+        rays = np.concatenate([samples.at[points], items]) - eye
+        length = np.sqrt(np.einsum("ij,ij->i", rays, rays))
+        keep = length < VISIBLE_METRES
+        keep[: len(points)] &= np.einsum("ij,ij->i", rays[: len(points)], samples.normal[points]) <= 0
+        rays = rays[keep]
+        return Aims(rays, rays / length[keep, None])
 
     def _show_in_pyramid(self, eye: NDArray[np.float64], axes: NDArray[np.float64]) -> None:
         scene, candidates = self._scene, self._candidates(eye[0], eye[2])

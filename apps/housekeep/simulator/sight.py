@@ -57,9 +57,10 @@ class Sight:
         geom_furniture: NDArray[np.int32],
         geom_wall: NDArray[np.int32],
     ) -> None:
-        self._points, self._owner, self._floor = samples.at[:, [0, 2]], samples.owner, floor
+        self._owner, self._floor = samples.owner, floor
         self._geom_furniture, self._geom_wall = geom_furniture, geom_wall
-        self._on_walls, self._wall_of = _wall_points(walls)
+        on_walls, self._wall_of = _wall_points(walls)
+        self._points = np.concatenate([samples.at[:, [0, 2]], on_walls])  # first those on furniture
         self._lines = [_Lines.of([w for w in walls if w.vertical is side]) for side in (True, False)]
         self._walls, self._owners = len(walls), int(max(geom_furniture.max(), 0)) + 2  # nobody's (-1) are the last
         self._always = (geom_furniture < 0) & (geom_wall < 0)
@@ -83,8 +84,8 @@ class Sight:
         return seen
 
     def _compute(self, x: float, z: float) -> View:
-        points = np.flatnonzero(self._unhidden(x, z, self._points, SHORTER, REACH_METRES))
-        on_walls = self._unhidden(x, z, self._on_walls, SHORTER, REACH_METRES)
+        seen = self._unhidden(x, z, self._points, SHORTER, REACH_METRES)
+        points, on_walls = np.flatnonzero(seen[: len(self._owner)]), seen[len(self._owner) :]
         furniture_seen, wall_seen = np.zeros(self._owners, bool), np.zeros(self._walls + 1, bool)
         furniture_seen[self._owner[points]] = True
         wall_seen[self._wall_of[on_walls]] = True
