@@ -23,7 +23,9 @@ def quiet_libraries() -> None:
     for name in NOISY:
         if logging.getLogger(name).level < logging.ERROR and not os.environ.get("TORCH_LOGS"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        warnings.filterwarnings("ignore", module=rf"{name.partition('.')[0]}(\.|$)")
+        library = name.partition(".")[0]
+        warnings.filterwarnings("ignore", module=rf"{library}(\.|$)")
+        warnings.filterwarnings("ignore", category=SyntaxWarning, module=rf".*[/\\]{library}[/\\]")  # first compiled
 
 
 def without_progress_bars() -> None:

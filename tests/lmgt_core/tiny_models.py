@@ -56,7 +56,7 @@ def save_tiny_llama(folder: Path, chat_template: str | None = CHAT, seed: int = 
 
 
 def save_tiny_mistral(folder: Path) -> Path:
-    """A random Mistral whose attention slides over 8 tokens: it cannot go on from a shared prefix."""
+    """A random Mistral whose attention slides over 64 tokens: it cannot go on from a shared prefix, and sees what is in one."""
     import torch
     from transformers import MistralConfig, MistralForCausalLM
 
@@ -64,7 +64,7 @@ def save_tiny_mistral(folder: Path) -> Path:
     rest = {"num_key_value_heads": 2, "max_position_embeddings": 2048, "eos_token_id": 2, "pad_token_id": 0}
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        MistralForCausalLM(MistralConfig(vocab_size=SIZE, sliding_window=8, **sizes, **rest)).save_pretrained(folder)
+        MistralForCausalLM(MistralConfig(vocab_size=SIZE, sliding_window=64, **sizes, **rest)).save_pretrained(folder)
     byte_tokenizer().save_pretrained(folder)
     return folder
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WRITTEN_ROWS = 8  # replies written side by side
+CACHES = ("past_key_values", "cache")  # what a model has read, as models before and since transformers 5.24 call it
 
 
 class HfTokens:
@@ -31,7 +32,8 @@ class HfTokens:
         self.model = model
         self.device = model.device
         self._takes = inspect.signature(model.forward).parameters
-        self.shares = {"past_key_values", "position_ids"} <= set(self._takes) and _full_attention(model)
+        self._cache = next((name for name in CACHES if name in self._takes), "")
+        self.shares = bool(self._cache) and "position_ids" in self._takes and _full_attention(model)
 
     def extend(self, state: Past | None, tokens: Tokens) -> Past:
         return self._read(state, [tokens], 1)[1]
@@ -80,7 +82,7 @@ class HfTokens:
             seen = torch.cat([ones, left_padded(before, self.device)["attention_mask"], seen], 1)
         elif begin:
             seen = torch.cat([torch.ones(len(rows), begin, dtype=torch.long, device=self.device), seen], 1)
-        cache = DynamicCache()
+        cache: Any = DynamicCache()
         if past is not None:
             for i, (key, value) in enumerate(zip(past.keys, past.values, strict=True)):
                 cache.update(_rows(key, len(rows)), _rows(value, len(rows)), i)
@@ -89,13 +91,13 @@ class HfTokens:
             input_ids=inputs["input_ids"],
             attention_mask=seen,
             position_ids=positions,
-            past_key_values=cache,
             use_cache=True,
+            **{self._cache: cache},
             **({"logits_to_keep": keep} if "logits_to_keep" in self._takes else {}),
         )
         read = Past(
-            tuple(layer.keys for layer in out.past_key_values.layers),
-            tuple(layer.values for layer in out.past_key_values.layers),
+            tuple(layer.keys for layer in cache.layers),
+            tuple(layer.values for layer in cache.layers),
         )
         return out.logits[:, -keep:].float().log_softmax(-1), read
 
@@ -176,7 +178,7 @@ class HfTextModel:
         self.model, self.tokenizer, self.context = model, tokenizer, context
         self.chat = ChatFormat(tokenizer)
         self.tokens = HfTokens(model)
-        self.scorer = PrefixScorer(self.tokens, rows)
+        self.scorer = PrefixScorer(self.tokens, rows, shares=self.tokens.shares)
 
     def length(self, prompt: Prompt) -> int:
         return len(self.question(prompt))

@@ -46,10 +46,10 @@ def common_prefix(rows: Sequence[Tokens]) -> int:
 
 
 class PrefixScorer(Generic[State]):
-    """Scores labels after questions, remembering the prefix that it read last."""
+    """Scores labels after questions, remembering the prefix that it read last; whole ones where `shares` is False."""
 
-    def __init__(self, model: TokenModel[State], rows: int = ROWS, tokens: int = TOKENS) -> None:
-        self.model = model
+    def __init__(self, model: TokenModel[State], rows: int = ROWS, tokens: int = TOKENS, shares: bool = True) -> None:
+        self.model, self.shares = model, shares
         self.rows = rows
         self.tokens = tokens
         self._read: list[int] = []
@@ -65,7 +65,7 @@ class PrefixScorer(Generic[State]):
 
     def share(self, batch: Sequence[Tokens]) -> tuple[State | None, list[Tokens]]:
         """The state after what all of `batch` begin with, or less, and what remains of each: at least a token."""
-        shared = self._share(batch)
+        shared = self._share(batch) if self.shares else 0
         return self._state, [q[shared:] for q in batch]
 
     def forget(self) -> None:
@@ -74,7 +74,7 @@ class PrefixScorer(Generic[State]):
 
     def _batches(self, questions: Sequence[Tokens]) -> list[list[int]]:
         order = sorted(range(len(questions)), key=lambda i: list(questions[i]))
-        prefix = common_prefix(questions) if questions else 0
+        prefix = common_prefix(questions) if questions and self.shares else 0
         batches: list[list[int]] = []
         longest = 0
         for i in order:

@@ -45,6 +45,18 @@ def probabilities(judge: Judge, prompts: list[Prompt]) -> np.ndarray[Any, Any]:
     return np.array([j.probabilities for j in judge.judge(prompts)])
 
 
+class TestTinyMistral(JudgeContract):
+    """Without a shared prefix."""
+
+    @pytest.fixture(autouse=True)
+    def _saved(self, folder: Callable[[str], Path]) -> None:
+        self.path = folder("mistral")
+
+    def make_judge(self) -> Judge:
+        made: Judge = judge(self.path)
+        return made
+
+
 class TestTinyLlama(JudgeContract):
     @pytest.fixture(autouse=True)
     def _saved(self, folder: Callable[[str], Path]) -> None:
@@ -106,10 +118,11 @@ def test_a_model_that_cannot_share_a_prefix_reads_all_and_is_right(folder: Calla
         assert scores[i, 0] == pytest.approx(wanted, abs=1e-3)
 
 
-def test_a_question_has_one_answer_whatever_its_company(folder: Callable[[str], Path]) -> None:
-    made = judge(folder("llama"))
+@pytest.mark.parametrize("name", ["llama", "mistral"])
+def test_a_question_has_one_answer_whatever_its_company(folder: Callable[[str], Path], name: str) -> None:
+    made = judge(folder(name))
     together = probabilities(made, PROMPTS)
-    alone = np.concatenate([probabilities(judge(folder("llama")), [p]) for p in PROMPTS])
+    alone = np.concatenate([probabilities(judge(folder(name)), [p]) for p in PROMPTS])
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
