@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,10 +48,9 @@ def http_error(status: int) -> Exception:
 )
 def test_a_missing_hub_model_is_found_out_at_once(monkeypatch: pytest.MonkeyPatch, error: Exception, said: str) -> None:
     asked = hub_that(monkeypatch, error)
-    begun = time.monotonic()
     with pytest.raises(UserError, match=said) as raised:
         make_judge("hf:nobody/no-such-model-here", JudgeContext("test"))
-    assert len(asked) == 1 and time.monotonic() - begun < 10 and "\n" not in str(raised.value)
+    assert len(asked) == 1 and "\n" not in str(raised.value)  # asked once: no retries are waited for
 
 
 def test_a_name_that_no_model_can_have_is_a_users_mistake() -> None:
