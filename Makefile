@@ -22,6 +22,7 @@ setup: .venv/.ready
 	@# without bytecode every process would compile torch anew where writing it is turned off
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e '.[all,slateq,bundled,minari,dev,docs]'
 	touch $@
+	@echo "ready: . $(BIN)/activate    # then: lmgt --help"
 
 demo: setup
 	$(BIN)/python -m apps.cli demo --out demo

@@ -17,6 +17,6 @@ def test_the_program_runs_and_says_what_the_judge_is_worth(tmp_path: Path) -> No
         [sys.executable, "audit.py"], cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert re.search(r"^judge smollm2 \[language model\]: .* (is SILENT|speaks on)", done.stdout)
+    assert re.search(r"^judge smollm2 \[language model\] (is SILENT|speaks on)", done.stdout)
     assert re.search(r"^right in \d+%, AUC [01]\.\d\d, silent: (True|False)$", done.stdout, flags=re.M)
     assert "demanded_on_probes" in done.stdout

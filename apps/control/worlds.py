@@ -228,7 +228,8 @@ def action_labels(task: World) -> list[str]:
 
 def _form(task: World) -> str:
     fields = ", ".join(f"{name} ({what})" for name, what in task.fields.items())
-    return f"{task.name} needs numbers for {fields}, divided by commas"
+    example = ", ".join(f"{name} 0" for name in task.fields)
+    return f"{task.name} needs numbers for {fields}, divided by commas, as in {example!r}"
 
 
 def _checked(task: World, values: Mapping[str, float]) -> Any:

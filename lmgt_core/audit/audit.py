@@ -1,11 +1,13 @@
 """What is asked in an audit, and what it found out."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from lmgt_core.judging.judge import JudgeKind
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import Prompt
 
@@ -70,7 +72,8 @@ class Audit:
     `delta` is how often a verdict's promise may fail, over the draw of probes; `promises` says for each verdict what
     was demanded, what that means on probes mixed as these are, and the answers that were tested. `brier`,
     `calibration_curve` and the rates of true answers are explained in `reliability`. `handed_on` is the share of probes
-    that went on to a cascade's second judge; None for other judges.
+    that went on to a cascade's second judge; None for other judges. `groups` counts the probes' groups: those of one
+    group (of one state or object) are not taken for independent.
     """
 
     judge: str
@@ -99,6 +102,7 @@ class Audit:
     true_positive_rate: float | None
     true_negative_rate: float | None
     handed_on: float | None = None
+    groups: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The fields by name, as plain JSON values."""
@@ -115,11 +119,14 @@ class Audit:
     @property
     def _found(self) -> str:
         if not self.gated:
-            return f"judge {self.judge} is NOT gated: it speaks on everything (accuracy {_percent(self.accuracy)})"
+            why = " (baselines never are)" if self.kind == JudgeKind.BASELINE else ""
+            right = f"accuracy {_percent(self.accuracy)}"
+            return f"judge {self.judge} is NOT gated{why}: it speaks on everything ({right})"
         sure = f"at {_percent(1 - self.delta)} certainty for each verdict"
         if self.silent:
             wanted = f"no confidence has a precision of {self._demanded} {sure}"
-            return f"judge {self.judge} is SILENT: {wanted}; training goes on without shifts"
+            right = f"right on {_percent(self.accuracy)} of {self.n} probes{self._few}"
+            return f"judge {self.judge} is SILENT: {wanted} ({right}); training goes on without shifts"
         spoken = ", ".join(f"{v.value} from {t:.3f}" for v, t in self.thresholds.items() if t is not None)
         checked = (
             f"held-out precision {_percent(self.held_out.precision)} at coverage {_percent(self.held_out.coverage)}"
@@ -136,6 +143,15 @@ class Audit:
     def only_blames(self) -> bool:
         """Whether the gate lets BAD through alone; what that can do to an agent: docs/results/gate-trainings.md."""
         return [v for v, threshold in self.thresholds.items() if threshold is not None] == [Verdict.BAD]
+
+    @property
+    def _few(self) -> str:
+        """What is said where so few probes differ that nobody could have passed."""
+        demand = self.min_precision if isinstance(self.min_precision, float) else min(self.min_precision.values())
+        least = math.ceil(math.log(self.delta) / math.log(demand)) if 0 < demand < 1 else 2
+        if self.groups is None or self.groups >= least:
+            return ""
+        return f" in {self.groups} groups (states, objects): even a judge without errors needs {least} for each verdict"
 
     @property
     def _demanded(self) -> str:

@@ -27,7 +27,7 @@ class Audited:
     def row(self) -> dict[str, Any]:
         """The line for tables; precision and coverage are of what the gate lets through, on the half it was not set on.
 
-        `gated`: the gate holds the judge back altogether.
+        `silent`: the gate holds the judge back altogether.
         """
         a = self.audit
         return {
@@ -39,7 +39,7 @@ class Audited:
             "auc_ci95": a.auc_ci95,
             "precision": a.held_out.precision,
             "coverage": a.held_out.coverage,
-            "gated": a.silent,
+            "silent": a.silent,
             "judgments_per_second": 1 / max(a.seconds_per_judgment, 1e-9),
         }
 

@@ -162,6 +162,7 @@ def audit_judge(
         calibration_curve=calibration_curve(answers),
         true_positive_rate=rate_of_true(answers, LABELS[Verdict.GOOD]),
         true_negative_rate=rate_of_true(answers, LABELS[Verdict.BAD]),
+        groups=len({probe.group for probe in probes}),
     )
 
 

@@ -137,9 +137,9 @@ class Guidance:
         """A run's first lines: what the judge is, and what its audit found."""
         if self.judge is None:
             return "no judge: the agent learns from the world's own reward"
-        unaudited = f"NOT audited ({self.audit.get('reason')}): it always speaks, right or wrong"
-        found = self.audit.get("headline") or unaudited
-        line = f"judge {self.config.judge} [{self.kind}]: {found}"
+        unaudited = f"is NOT audited ({self.audit.get('reason')}): it always speaks, right or wrong"
+        found = str(self.audit.get("headline") or unaudited).removeprefix(f"judge {self.audit.get('judge')} ")
+        line = f"judge {self.config.judge} [{self.kind}] {found}"
         if unanswered := self.audit.get("unanswered"):
             line += f"\n{unanswered} of {self.audit['n']} questions went unanswered; mostly: {self.audit['reason']}"
         if self.audit.get("silent") and self.audit["n"] < SMALL:

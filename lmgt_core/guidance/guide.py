@@ -161,7 +161,7 @@ class OwnDomain:
         return self.question
 
     def probes(self, render: Render, rng: np.random.Generator) -> Sequence[Probe]:
-        return [self._probe(render, *labelled) for labelled in self.labelled]
+        return [self._probe(render, number, *labelled) for number, labelled in enumerate(self.labelled)]
 
     def known_truth(self) -> Truth | None:
         known = self.known
@@ -186,10 +186,12 @@ class OwnDomain:
         told = self.describe(observation, action)
         return Description(*told) if isinstance(told, tuple) else told
 
-    def _probe(self, render: Render, observation: Any, action: Any, label: str) -> Probe:
+    def _probe(self, render: Render, number: int, observation: Any, action: Any, label: str) -> Probe:
         description = self._described(observation, action)
         if description is None:
-            raise UserError(f"probes: {observation}, {action} has no description, so it cannot be asked about")
+            raise UserError(
+                f"probes[{number}]: {observation}, {action} has no description, so it cannot be asked about"
+            )
         if label not in (Verdict.GOOD, Verdict.NEUTRAL, Verdict.BAD):
-            raise UserError(f"probes: {label!r} is no answer; use good, neutral or bad")
+            raise UserError(f"probes[{number}]: {label!r} is no answer; use good, neutral or bad")
         return Probe(render(description), Verdict(label), group=description.state)

@@ -9,6 +9,7 @@ import importlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -148,7 +149,10 @@ def _factory(spec: JudgeSpec, context: JudgeContext) -> Factory:
         return _load(spec, PROVIDERS[spec.provider].target)
     for entry in entry_points(group=ENTRY_POINTS, name=spec.provider):
         return _load(spec, entry.value)
-    raise UserError(f"--judge {spec}: no such judge; choose one of {', '.join(judge_names(context))}")
+    names = judge_names(context)
+    near = get_close_matches(spec.provider, names, n=1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    raise UserError(f"--judge {spec}: no such judge{meant}; choose one of {', '.join(names)}")
 
 
 def _lacking(spec: str, module: str) -> str:

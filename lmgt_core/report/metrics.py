@@ -33,7 +33,7 @@ METRICS: Mapping[str, str] = {
     "min precision": "The precision that was demanded of the gate.",
     "coverage": "Share of the questions on which the gate lets the judge speak.",
     "gate": "What holds a judge back where it is not surely right.",
-    "gated": "Whether the gate holds the judge back altogether.",
+    "silent": "Whether the gate holds the judge back altogether.",
     "speaks from": "Confidence from which this verdict is let through; absent: never.",
     "held-out answers": "Answers let through on questions that did not choose the threshold.",
     "bias": "Mean label given minus mean true label (+1 good, -1 bad).",

@@ -1,6 +1,7 @@
 """A study's figures: lines with intervals and heat maps, legible in print and to the colour-blind."""
 
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 6.6, 3.8  # inches
+TALL = 44  # letters: a longer label of the y axis takes two lines
+ASIDE = 0.006  # of the x axis: lines stand so far from one another, so that equal ones are seen
 MAP = "cividis"  # even in lightness, and the same to the colour-blind
 
 
@@ -33,8 +36,11 @@ def line_figure(
     figure, axes = _figure()
     values = list(dict.fromkeys(group.settings[x] for line in lines.values() for group in line))
     numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    span = float(np.ptp([float(v or 0) for v in values])) if numeric else float(len(values))
     for position, (name, line) in enumerate(lines.items()):
-        _draw_line(axes, name, line, [(_at(g, x, values, numeric), g) for g in line], metric, position, len(lines))
+        aside = ASIDE * span * (position - (len(lines) - 1) / 2)
+        points = [(_at(g, x, values, numeric) + aside, g) for g in line]
+        _draw_line(axes, name, line, points, metric, position, len(lines))
     for position, group in enumerate(baselines):
         _draw_baseline(axes, group, metric, position)
     if not numeric:
@@ -120,7 +126,7 @@ def _figure() -> "tuple[Figure, Axes]":
 
 
 def _finish(figure: "Figure", axes: "Axes", labels: tuple[str, str, str]) -> None:
-    axes.set(xlabel=labels[0], ylabel=labels[1])
+    axes.set(xlabel=labels[0], ylabel=textwrap.fill(labels[1], TALL))
     axes.set_title(labels[2], loc="left", fontsize=10)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
 

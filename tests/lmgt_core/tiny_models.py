@@ -56,7 +56,7 @@ def save_tiny_llama(folder: Path, chat_template: str | None = CHAT, seed: int = 
 
 
 def save_tiny_mistral(folder: Path) -> Path:
-    """A random Mistral whose attention slides over 64 tokens: it cannot go on from a shared prefix, and sees what is in one."""
+    """A random Mistral whose attention slides over 64 tokens: it sees a shared prefix, and cannot go on from one."""
     import torch
     from transformers import MistralConfig, MistralForCausalLM
 

@@ -25,7 +25,7 @@ KEYS = {
     "auc_ci95",
     "precision",
     "coverage",
-    "gated",
+    "silent",
     "judgments_per_second",
 }
 ASK = AskConfig(env="Thermostat-v0", state="12.5", action="heat", judge="warm")
@@ -78,11 +78,11 @@ def test_an_audit_tells_who_knows_and_whom_the_gate_holds_back() -> None:
         "auc_ci95": (1.0, 1.0),
         "precision": 1.0,
         "coverage": 1.0,
-        "gated": False,
+        "silent": False,
         "judgments_per_second": 0,
     }
     coin = rows["noisy-oracle:0.5"]
-    assert coin["gated"] and coin["coverage"] == 0.0 and coin["precision"] is None
+    assert coin["silent"] and coin["coverage"] == 0.0 and coin["precision"] is None
     assert 0.4 < coin["accuracy"] < 0.6
 
 

@@ -74,6 +74,26 @@ def test_probes_gate_a_judge_that_is_wrong_and_let_one_speak_that_is_right(right
     assert (shift == 0) is silent and (judge.asked == asked) is silent
 
 
+@pytest.mark.parametrize(("states", "enough"), [(8, False), (9, True)])  # .75 ** 8 > .1 > .75 ** 9
+def test_too_few_different_states_are_not_the_judge_s_fault(states: int, enough: bool) -> None:
+    said: list[str] = []
+    known = probes(states) * 3  # asked three times, and still no more states
+    guide(gym.make("CartPole-v1"), described_apart, QUESTION, Balancer(), probes=known, cache=None, say=said.append)
+    assert said[0].startswith("judge balancer:True [language model] ")
+    assert ("SILENT" in said[0]) is not enough
+    assert (f"right on 100 % of {6 * states} probes in {states} groups" in said[0]) is not enough
+    assert ("even a judge without errors needs 9" in said[0]) is not enough
+
+
+def test_a_baseline_is_said_to_be_never_gated() -> None:
+    class Coin(Balancer):
+        kind = JudgeKind.BASELINE
+
+    said: list[str] = []
+    guide(gym.make("CartPole-v1"), described_apart, QUESTION, Coin(), probes=probes(), cache=None, say=said.append)
+    assert "NOT gated (baselines never are)" in said[0]
+
+
 class Doors(gym.Env[Any, Any]):
     """One decision in one of 40 rooms: the left door pays in even rooms, the right one in odd rooms."""
 
@@ -157,6 +177,8 @@ def test_what_describes_nothing_is_not_judged() -> None:
         ({"question": "Good or bad?"}, "question: its text lacks {state} and {action}"),
         ({"question": Path("nowhere.txt")}, "no such prompt template"),
         ({"judge": "gpt"}, "--judge gpt: no such judge"),
+        ({"judge": "smolm2"}, r"no such judge \(did you mean smollm2\?\)"),
+        ({"probes": [*probes(2), (observation(1.0), 0, "god")]}, r"probes\[4\]: 'god' is no answer"),
         ({"judge": "none"}, "shifts nothing"),
         ({"rule": "louder"}, "--rule louder: no such shift rule"),
         ({"probes": [(observation(1), 1, "great")]}, "'great' is no answer"),

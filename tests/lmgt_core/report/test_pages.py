@@ -70,7 +70,7 @@ def test_every_column_of_figures_in_a_report_is_explained(report: str) -> None:
 @pytest.mark.parametrize(
     "names",
     [housekeep.METRICS, slateq.METRICS, [n for n in row("a", 1, None, None, []) if n not in NO_METRIC],
-     ["accuracy", "auc", "auc_ci95", "precision", "coverage", "gated", "judgments_per_second", "n", "win_rate"]],
+     ["accuracy", "auc", "auc_ci95", "precision", "coverage", "silent", "judgments_per_second", "n", "win_rate"]],
     ids=["housekeep", "slateq", "comparison", "audit"],
 )  # fmt: skip
 def test_every_metric_that_an_app_measures_has_an_explanation(names: list[str]) -> None:
