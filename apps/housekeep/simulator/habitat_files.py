@@ -49,11 +49,12 @@ class HabitatFiles:
         apartment, _ = shape_of(shape_key(episode), episode)
         at = np.array([item.position for item in episode.items], float).reshape(-1, 3)
         on = [int(k) for k in episode.start_receptacle]
-        bottoms, tops, halves = fit(apartment, at, on, CAMERA_METRES)
+        bottoms, tops, halves = fit(apartment, at, on, episode.start_position[1] + CAMERA_METRES)
         stage = layout.stage(episode.scene) if layout else None
         navmesh, physics = (layout.navmesh(episode), layout.physics) if layout else (None, None)
         return {
             "stage": str(stage or self._shell(apartment)),
+            "walls_known": stage is None,  # they are those of the apartment
             "navmesh": None if navmesh is None else str(navmesh),
             "physics": None if physics is None else str(physics),
             "receptacles": [
