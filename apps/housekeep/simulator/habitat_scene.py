@@ -31,6 +31,7 @@ AGENT_METRES = 1.5  # height
 CLIMB_METRES = 0.1
 AWAY = (0.0, -100.0, 0.0)  # where a held object is
 NAVMESHES_KEPT = 16
+NEAREST_METRES = 0.05  # before its end a ray's way is clear: what hangs on a wall is not hidden by it
 SENSORS = (("rgb", "COLOR"), ("semantic", "SEMANTIC"), ("depth", "DEPTH"))
 
 
@@ -204,6 +205,16 @@ class HabitatScene:
     def move(self, item: int, to: np.ndarray) -> None:
         """Puts an object's own origin at `to`."""
         self.items[item].translation = mn.Vector3(*map(float, to))
+
+    def wall_between(self, eye: tuple[float, float], goal: list[float], height: float) -> bool:
+        """Whether a level ray at this height meets the stage; furniture and objects hide nothing here."""
+        way = mn.Vector3(float(goal[0]) - eye[0], 0.0, float(goal[1]) - eye[1])
+        length = way.length()
+        if length < NEAREST_METRES:
+            return False
+        ray = habitat_sim.geo.Ray(mn.Vector3(eye[0], height, eye[1]), way / length)
+        hits = self.sim.cast_ray(ray, max_distance=length - NEAREST_METRES).hits
+        return any(hit.object_id not in self.instance_of for hit in hits)
 
     def extent(self, thing: Any) -> tuple[np.ndarray, np.ndarray]:
         """(lowest, highest) corner of the object's axis-aligned box in the world, metres."""

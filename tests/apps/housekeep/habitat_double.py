@@ -319,6 +319,16 @@ def install() -> None:
     sys.modules.update(modules | {"habitat_sim.utils.common": common})
 
 
+def make_blind(size: tuple[int, int], **options: Any) -> Any:
+    """The same with a simulator that takes no image."""
+
+    def refuse(self: Simulator) -> Any:
+        raise RuntimeError("an image was asked for")
+
+    Simulator.get_sensor_observations = refuse  # type: ignore[method-assign]
+    return make(size, **options)
+
+
 def make(size: tuple[int, int], **options: Any) -> Any:
     """The adapter's world on the stand-in, for worker.py."""
     install()

@@ -7,6 +7,7 @@ Run on a real build with: LMGT_HABITAT_PYTHON=/path/to/python pytest tests/apps/
 import ast
 import math
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from apps.housekeep.simulator.habitat_remote import WORLD, HabitatSimulator
 from apps.housekeep.simulator.mujoco_world import MujocoSimulator
 from apps.housekeep.simulator.protocol import Action, Simulator, path_length
 from apps.housekeep.simulator.remote import RemoteSimulator
+from apps.housekeep.simulator.scene_files import IGIBSON
 from apps.housekeep.skills import Kind, Skill, SkillRunner, candidates
 from apps.housekeep.task import Task
 from lmgt_core.errors import UserError
@@ -61,9 +63,7 @@ class HabitatContract(SimulatorContract):
     @pytest.fixture(autouse=True, scope="class")
     def running(self) -> Iterator[None]:
         cls = type(self)
-        cls.workers = [
-            HabitatSimulator((42, 42), world=cls.world, python=cls.python, restarts=0) for _ in range(2)
-        ]
+        cls.workers = [HabitatSimulator((42, 42), world=cls.world, python=cls.python, restarts=0) for _ in range(2)]
         yield
         for worker in cls.workers:
             worker.close()
@@ -205,6 +205,42 @@ def test_every_builtin_home_has_the_same_ways_in_both(path: Path) -> None:
     ways = [[path_length(s.path(r.nav_position)) for r in episode.receptacles] for s in (here, there)]
     there.close()
     assert np.allclose(*ways, rtol=0.1, atol=0.1)  # metres: MuJoCo also walks close by, through what covers a place
+
+
+def test_a_home_is_tidied_by_skills_without_a_single_image() -> None:
+    simulator = HabitatSimulator((8, 8), world=f"{DOUBLE}_blind", restarts=0)
+    assert tidied(simulator, home())["object_success"] == 1.0
+    with pytest.raises(RuntimeError, match="an image was asked for"):
+        simulator.render()
+    simulator.close()
+
+
+def with_a_shell_of_its_own(root: Path, episode: Episode) -> Path:
+    """A root under which the generated shell of the episode's scene passes for the benchmark's."""
+    files, folder = HabitatFiles(None), root / IGIBSON / "scenes"
+    generated = Path(files(episode)["stage"])
+    folder.mkdir(parents=True)
+    for ending in (".glb", ".stage_config.json"):
+        shutil.copy(generated.with_suffix(ending), folder / f"{episode.scene}{ending}")
+    return root
+
+
+def test_under_a_shell_of_its_own_rays_against_the_stage_say_what_walls_hide(tmp_path: Path) -> None:
+    episode = episodes_of(builtin_files()[0])[0]
+    roots = (None, with_a_shell_of_its_own(tmp_path, episode))
+    inferred, own = (HabitatSimulator((8, 8), root, world=DOUBLE, restarts=0) for root in roots)
+    shown, floor = np.zeros(2), np.zeros(2)
+    for simulator in (inferred, own):
+        simulator.load(episode)
+    for n in range(24):
+        for simulator in (inferred, own):
+            run(simulator, [Action.TURN_LEFT, *([Action.MOVE_FORWARD] * (n % 3))])
+        pairs = ((shown, [s.visible() for s in (inferred, own)]), (floor, [s.seen_floor() for s in (inferred, own)]))
+        for counts, (here, there) in pairs:
+            counts += len(set(here) & set(there)), len(set(here) | set(there))
+    for simulator in (inferred, own):
+        simulator.close()
+    assert shown[0] >= 0.95 * shown[1] > 20 and floor[0] >= 0.95 * floor[1] > 100
 
 
 @needs_habitat
