@@ -25,6 +25,7 @@ from apps.housekeep.simulator.scene import Scene
 from apps.housekeep.simulator.sight import Clear, Sight
 
 WORLD = "apps.housekeep.simulator.habitat_world:make"
+TOGETHER_METRES = 0.1
 FLOORS_KEPT = 16  # of a home: what an episode's objects do to furniture can change its navigation mesh
 
 
@@ -53,9 +54,12 @@ class HabitatSimulator(RemoteSimulator):
         self._boxes.walk_on(self.floor_cells(), None if walls_known else self._clear)
 
     def _clear(self, x: float, z: float, targets: NDArray[np.float64]) -> NDArray[np.bool_]:
-        clear = np.zeros(len(targets), bool)
-        clear[self._call("clear", x, z, targets.round(3))["value"]] = True
-        return clear
+        """As `Clear` says; of targets that share a square of TOGETHER_METRES one is asked about."""
+        _, asked, of = np.unique(np.round(targets / TOGETHER_METRES), axis=0, return_index=True, return_inverse=True)
+        clear = np.zeros(len(asked), bool)
+        clear[self._call("clear", x, z, targets[asked].round(3))["value"]] = True
+        answers: NDArray[np.bool_] = clear[of.ravel()]
+        return answers
 
     def visible(self, among: NDArray[np.bool_] | None = None) -> frozenset[int]:
         return self._looking().visible(among)

