@@ -5,7 +5,6 @@ that does not fit, and carries it to the best one known. Nothing is learned, and
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from apps.housekeep.describe import Decision, describe
@@ -91,17 +90,26 @@ def judge_scores(
     from lmgt_core.errors import UserError
     from lmgt_core.guidance.config import JudgeConfig
     from lmgt_core.guidance.guidance import Guidance
-    from lmgt_core.judging.judge import ask, seeded
+    from lmgt_core.judging.judge import ask
+    from lmgt_core.judging.judgment import Verdict
 
     domain: Any = HousekeepDomain(labels or knowledge(None, None), episodes, Vocabulary.of(episodes))
     guidance = Guidance.of(domain, JudgeConfig(judge, gate=False, strategy=strategy), None)
     if guidance.judge is None:
         raise UserError(f"{PREFIX}{judge}: there is nobody to plan with; name a judge")
-    guidance = replace(guidance, judge=seeded(guidance.judge, seed))
+
+    heard = False
 
     def scores(decisions: Sequence[Decision]) -> list[float]:
-        with guidance.calibrated() as asked:
+        nonlocal heard
+        with guidance.calibrated(seed) as asked:
             answers = ask(asked, [guidance.template.render(describe(decision)) for decision in decisions])
+        heard = heard or any(answer.verdict is not Verdict.UNREADABLE for answer in answers)
+        if not heard:
+            raise UserError(
+                f"{PREFIX}{judge} --strategy {strategy}: none of {len(answers)} questions was answered; the first: "
+                f"{answers[0].reason or answers[0].reply!r}"
+            )
         return [answer.expected_label for answer in answers]
 
     return scores

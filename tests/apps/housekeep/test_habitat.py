@@ -207,6 +207,17 @@ def test_every_builtin_home_has_the_same_ways_in_both(path: Path) -> None:
     assert np.allclose(*ways, rtol=0.1, atol=0.1)  # metres: MuJoCo also walks close by, through what covers a place
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("path", builtin_files(), ids=lambda path: path.name.partition(".")[0])
+def test_who_tidies_by_what_is_seen_ends_alike_in_every_builtin_home(path: Path) -> None:
+    world = WORLD if has_habitat() else DOUBLE
+    here, there = MujocoSimulator((8, 8)), HabitatSimulator((8, 8), None, PYTHON, world, restarts=0)
+    for episode in episodes_of(path)[:4]:
+        ends = [tidied(simulator, episode)["object_success"] for simulator in (here, there)]
+        assert ends == [1.0, 1.0]
+    there.close()
+
+
 def test_a_home_is_tidied_by_skills_without_a_single_image() -> None:
     simulator = HabitatSimulator((8, 8), world=f"{DOUBLE}_blind", restarts=0)
     assert tidied(simulator, home())["object_success"] == 1.0

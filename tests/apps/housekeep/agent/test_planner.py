@@ -65,6 +65,12 @@ def test_a_planner_has_five_seeds_where_its_judge_draws_lots(policy: str, seeds:
     assert seeds_of(policy, EvaluateConfig((policy,), seed=3)) == list(range(3, 3 + seeds))
 
 
+def test_a_judge_that_answers_nothing_is_one_line() -> None:
+    scores = judge_scores("recorded:qwen2.5-coder-1.5b", "belongs", EPISODES)
+    with pytest.raises(UserError, match="--strategy belongs: none of 1 questions was answered.*not among the questions"):
+        scores([Decision("place", "spaceship", "shelf", "kitchen")])
+
+
 def test_without_a_judge_there_is_no_plan() -> None:
     with pytest.raises(UserError, match="nobody to plan with"):
         judge_scores("none", "zero-shot", EPISODES)
