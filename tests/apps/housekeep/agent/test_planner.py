@@ -67,7 +67,7 @@ def test_a_planner_has_five_seeds_where_its_judge_draws_lots(policy: str, seeds:
 
 def test_a_judge_that_answers_nothing_is_one_line() -> None:
     scores = judge_scores("recorded:qwen2.5-coder-1.5b", "belongs", EPISODES)
-    with pytest.raises(UserError, match="--strategy belongs: none of 1 questions was answered.*not among the questions"):
+    with pytest.raises(UserError, match=r"belongs: none of 1 questions was answered.*not among the questions"):
         scores([Decision("place", "spaceship", "shelf", "kitchen")])
 
 
