@@ -299,7 +299,8 @@ class Guidance:
     def calibrated(self, seed: int = 0) -> Iterator[Judge]:
         """The judge behind its cache, calibrated as its name asks, without a gate; closed at the end of the block.
 
-        What draws lots draws other lots in another seed. Of labels, a calibration sees only those on which an audit does not set its gate.
+        What draws lots draws other lots in another seed. Of labels, a calibration sees only those on which an audit
+        does not set its gate.
         """
         with self._asked(seed) as asked:
             learns = self.method is not None and self.method != "contextual"
