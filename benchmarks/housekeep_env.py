@@ -5,11 +5,16 @@
     python benchmarks/housekeep_env.py --simulator mujoco,mujoco-worker,habitat --habitat-python PATH --root DIR
 
 `rendering` counts a primitive step and an RGB, semantic and depth image; `seeing` a step and the set of visible
-instances, which is what training by skills asks for; `first` load infers the apartment and builds its model, `next`
-puts another episode into it. The agent walks, turns and looks at random. Times are of the process's own CPU, so that
+instances, which is what training by skills asks for, and which rays find without an image; `first` load infers the
+apartment and builds its model, `next` puts another episode into it. The agent walks, turns and looks at random. Times
+are of the process's own CPU, so that
 waiting for a core does not count (busy neighbours still slow it); `--wall` counts by the clock on the wall, and so does
 every simulator that lives in a worker process. `mujoco-worker` is the MuJoCo world behind the worker: the difference
 from `mujoco --wall` is what the worker costs.
+
+`--poses 200` measures in a second table how well the rays and the image agree, at so many random poses a scene: each
+thing at each pose at which either shows it is shown by `both`, by the `image only` or by the `rays only`. Intervals are
+95 % bootstrap intervals over poses. An image of few pixels misses what is small, so say which --size it was.
 """
 
 import argparse
@@ -20,6 +25,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -70,6 +76,28 @@ def steps_a_second(
     return count / spent
 
 
+def agreement(simulator: Simulator, group: list[Episode], poses: int, seed: int = 0) -> NDArray[np.int64]:
+    """[pose, (both, image only, rays only)] how many things each shows, at poses spread over the apartment's episodes,
+    up to 20 random steps from their starts."""
+    rng, counts = np.random.default_rng(seed), np.zeros((poses, 3), np.int64)
+    for row in counts:
+        simulator.load(group[int(rng.integers(len(group)))])
+        for action in rng.integers(len(ACTIONS), size=rng.integers(21)):
+            simulator.step(ACTIONS[action])
+        rays, image = simulator.visible(), set(np.unique(simulator.render().semantic).tolist()) - {0}
+        row[:] = len(rays & image), len(image - rays), len(rays - image)
+    return counts
+
+
+def shares(counts: NDArray[np.int64], resamples: int = 2000) -> list[str]:
+    """The share of each column in all, with the interval that resampling rows gives."""
+    picks = np.random.default_rng(0).integers(len(counts), size=(resamples, len(counts)))
+    drawn = counts[picks].sum(axis=1)
+    low, high = np.nanpercentile(drawn / drawn.sum(axis=1, keepdims=True), (2.5, 97.5), axis=0)
+    middle = counts.sum(axis=0) / counts.sum()
+    return [f"{m:.3f} [{a:.3f}, {b:.3f}]" for m, a, b in zip(middle, low, high, strict=True)]
+
+
 def make(name: str, size: int, world: SimulatorConfig) -> Simulator:
     """The simulator called `name`."""
     if name == "mujoco-worker":
@@ -116,6 +144,19 @@ def table_of(speeds: Iterable[Speed], size: int) -> Table:
     return table
 
 
+def agreement_table(jobs: Iterable[tuple[str, list[Episode]]], size: int, poses: int, world: SimulatorConfig) -> Table:
+    """How well rays and image agree, in each simulator and apartment."""
+    table = Table(title=f"What rays find and what an image of {size}x{size} shows, {poses} poses each")
+    for name in ("scene", "simulator", "receptacles", "both", "image only", "rays only"):
+        table.add_column(name, no_wrap=True)
+    for name, group in jobs:
+        simulator = make(name, size, world)
+        counts = agreement(simulator, group, poses)
+        simulator.close()
+        table.add_row(group[0].scene, name, str(len(group[0].receptacles)), *shares(counts))
+    return table
+
+
 def main() -> None:
     """Prints the table; ends with one line and code 2 where something cannot be used, as OpenGL without display."""
     try:
@@ -131,6 +172,7 @@ def measure_all() -> None:
     parser = argparse.ArgumentParser(description="Speed of the Housekeep world.")
     parser.add_argument("--episodes", nargs="+", type=Path, default=builtin, help="episode files (default: built-in)")
     parser.add_argument("--seconds", type=float, default=2.0, help="seconds for each figure")
+    parser.add_argument("--poses", type=int, default=0, help="compare rays with images at so many poses a scene")
     parser.add_argument("--size", type=int, default=84, help="width and height of the image in pixels")
     parser.add_argument(
         "--wall", action="store_true", help="count by the clock on the wall, not the process's CPU time"
@@ -151,7 +193,11 @@ def measure_all() -> None:
         measure(name, group, arguments.size, arguments.seconds, arguments.wall, world)
         for name, group in track(jobs, description="measuring")
     ]
-    Console(width=None if sys.stdout.isatty() else 110).print(table_of(speeds, arguments.size))
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(table_of(speeds, arguments.size))
+    if arguments.poses > 0:
+        comparing = track(jobs, description="comparing rays with images")
+        console.print(agreement_table(comparing, arguments.size, arguments.poses, world))
 
 
 if __name__ == "__main__":

@@ -102,8 +102,12 @@ class EvaluateConfig(SimulatorConfig, StrictConfig):
     """Positions to take of each file, like 800:1000 (default: all)."""
     votes: Path | None = None
     """Human votes; with them, soft score and rearrange quality are reported too."""
+    splits: Path | None = None
+    """Object splits (YAML) that go with --votes: what plan:JUDGE's judge is then fitted to (default: the built-in
+    table)."""
     seed: int = 0
-    """Of the random policy and of the bootstrap intervals."""
+    """Of the random policy and of the bootstrap intervals; the first of five for plan:JUDGE with a judge that draws
+    lots."""
     workers: int = 1
     """Policies and seeds evaluated at the same time."""
     json: Path | None = None

@@ -27,6 +27,7 @@ from lmgt_core.training.processes import in_processes
 from lmgt_core.training.statistics import iqm, nested_bootstrap_ci
 
 BASELINES = ("nothing", "random")
+LOTS = ("random", "noisy-oracle")  # judges whose answers are drawn
 SHOWN = ("object_success", "net_success", "episode_success", "misplaced_found", "all_objects_right", "steps")
 Results = list[dict[str, float | None]]
 
@@ -64,9 +65,10 @@ def main(config: EvaluateConfig) -> list[dict[str, Any]]:
 
 
 def seeds_of(policy: str, config: EvaluateConfig) -> list[int]:
-    """The seeds of a run; one for a baseline."""
+    """The seeds of a run; one for a baseline and a planner, five for a planner whose judge draws lots."""
     if policy in BASELINES or policy.startswith(PREFIX):
-        return [config.seed]
+        draws = policy.removeprefix(PREFIX).startswith(LOTS)
+        return [config.seed + n for n in range(5 if draws and policy not in BASELINES else 1)]
     return run_settings(Path(policy))["seeds"]
 
 
@@ -120,6 +122,7 @@ def make_policy(job: Job, episodes: Sequence[Episode]) -> Any:
     from apps.housekeep.agent.features import Vocabulary
     from apps.housekeep.agent.policies import AgentPolicy, NothingPolicy, RandomPolicy
     from apps.housekeep.agent.train_skills import load_agent
+    from apps.housekeep.knowledge.judges import knowledge
     from lmgt_core.judges.minilm import MiniLMEncoder
     from lmgt_core.training.run_log import RunLog
 
@@ -129,7 +132,9 @@ def make_policy(job: Job, episodes: Sequence[Episode]) -> Any:
     if job.policy == "random":
         return RandomPolicy(rng)
     if job.policy.startswith(PREFIX):
-        return PlannerPolicy(judge_scores(job.policy.removeprefix(PREFIX), job.config.strategy, episodes))
+        votes, splits = (job.config.votes, job.config.splits) if job.config.splits is not None else (None, None)
+        judge, labels = job.policy.removeprefix(PREFIX), knowledge(votes, splits)
+        return PlannerPolicy(judge_scores(judge, job.config.strategy, episodes, labels, job.seed))
     content = RunLog.open(Path(job.policy)).load_checkpoint(job.seed)
     if content is None:
         raise UserError(f"{job.policy}: seed {job.seed} has no checkpoint yet; let the run finish (--resume)")

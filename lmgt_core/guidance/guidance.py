@@ -296,12 +296,13 @@ class Guidance:
         return judgment, judge
 
     @contextmanager
-    def calibrated(self) -> Iterator[Judge]:
+    def calibrated(self, seed: int = 0) -> Iterator[Judge]:
         """The judge behind its cache, calibrated as its name asks, without a gate; closed at the end of the block.
 
-        Of labels, a calibration sees only those on which an audit does not set its gate.
+        What draws lots draws other lots in another seed. Of labels, a calibration sees only those on which an audit
+        does not set its gate.
         """
-        with self._asked() as asked:
+        with self._asked(seed) as asked:
             learns = self.method is not None and self.method != "contextual"
             probes, rng = self.labelled() if learns else ([], np.random.default_rng(SEED))
             yield self._calibrated(asked, unseen(asked, probes), rng)
@@ -345,8 +346,8 @@ class Guidance:
         return JudgeCache(judge, self.cache) if self.cache is not None and judge.cacheable else judge
 
     @contextmanager
-    def _asked(self) -> Iterator[Judge]:
-        judge = self._open()
+    def _asked(self, seed: int = 0) -> Iterator[Judge]:
+        judge = self._open(seed)
         try:
             yield CaptionedOnly(judge)
         finally:

@@ -5,12 +5,15 @@ that does not fit, and carries it to the best one known. Nothing is learned, and
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apps.housekeep.describe import Decision, describe
 from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.skills import Kind, Skill
 from apps.housekeep.task import Task
+
+if TYPE_CHECKING:
+    from apps.housekeep.knowledge.labels import Labels
 
 Scores = Callable[[Sequence[Decision]], list[float]]  # [decision] P(good) - P(bad) of placing, in [-1, 1]
 PREFIX = "plan:"  # of the policy's name: plan:JUDGE
@@ -74,8 +77,13 @@ class PlannerPolicy:
         return {k: self._known[decision] for k, decision in zip(places, asked, strict=True)}
 
 
-def judge_scores(judge: str, strategy: str, episodes: Sequence[Episode]) -> Scores:
-    """The scores of the judge of this name, not gated; UserError for one that cannot be had."""
+def judge_scores(
+    judge: str, strategy: str, episodes: Sequence[Episode], labels: "Labels | None" = None, seed: int = 0
+) -> Scores:
+    """The scores of the judge of this name, not gated; UserError for one that cannot be had.
+
+    A judge that is fitted learns from `labels` (None: the built-in table); one that draws lots draws those of `seed`.
+    """
     from apps.housekeep.agent.features import Vocabulary
     from apps.housekeep.domain import HousekeepDomain
     from apps.housekeep.knowledge.judges import knowledge
@@ -83,15 +91,25 @@ def judge_scores(judge: str, strategy: str, episodes: Sequence[Episode]) -> Scor
     from lmgt_core.guidance.config import JudgeConfig
     from lmgt_core.guidance.guidance import Guidance
     from lmgt_core.judging.judge import ask
+    from lmgt_core.judging.judgment import Verdict
 
-    domain: Any = HousekeepDomain(knowledge(None, None), episodes, Vocabulary.of(episodes))
+    domain: Any = HousekeepDomain(labels or knowledge(None, None), episodes, Vocabulary.of(episodes))
     guidance = Guidance.of(domain, JudgeConfig(judge, gate=False, strategy=strategy), None)
     if guidance.judge is None:
         raise UserError(f"{PREFIX}{judge}: there is nobody to plan with; name a judge")
 
+    heard = False
+
     def scores(decisions: Sequence[Decision]) -> list[float]:
-        with guidance.calibrated() as asked:
+        nonlocal heard
+        with guidance.calibrated(seed) as asked:
             answers = ask(asked, [guidance.template.render(describe(decision)) for decision in decisions])
+        heard = heard or any(answer.verdict is not Verdict.UNREADABLE for answer in answers)
+        if not heard:
+            raise UserError(
+                f"{PREFIX}{judge} --strategy {strategy}: none of {len(answers)} questions was answered; the first: "
+                f"{answers[0].reason or answers[0].reply!r}"
+            )
         return [answer.expected_label for answer in answers]
 
     return scores

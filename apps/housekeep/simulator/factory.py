@@ -23,10 +23,9 @@ def make_simulator(config: SimulatorConfig | None = None, size: tuple[int, int] 
         from apps.housekeep.simulator.mujoco_world import MujocoSimulator
 
         return MujocoSimulator(size) if config.root is None else MujocoSimulator(size, "opengl", root=config.root)
-    from apps.housekeep.simulator.habitat_files import HabitatFiles
-    from apps.housekeep.simulator.remote import HABITAT, RemoteSimulator
+    from apps.housekeep.simulator.habitat_remote import HabitatSimulator
 
-    return RemoteSimulator(size, HABITAT, {"seed": 0}, habitat_python(config), HabitatFiles(config.root))
+    return HabitatSimulator(size, config.root, habitat_python(config))
 
 
 def habitat_python(config: SimulatorConfig) -> str:
@@ -53,10 +52,10 @@ def check_simulator(config: SimulatorConfig) -> None:
     """Refuses what cannot be simulated, naming the flag, before anything is written."""
     if config.root is not None:
         SceneFiles(config.root)
+    need(f"--simulator {config.simulator}", "mujoco")  # habitat-sim's views are found by rays against its boxes
     if config.simulator != "habitat":
         if config.habitat_python is not None:
             raise UserError("--habitat-python goes with --simulator habitat")
-        need("--simulator mujoco", "mujoco")
         return
     python = habitat_python(config)
     try:

@@ -49,11 +49,12 @@ class HabitatFiles:
         apartment, _ = shape_of(shape_key(episode), episode)
         at = np.array([item.position for item in episode.items], float).reshape(-1, 3)
         on = [int(k) for k in episode.start_receptacle]
-        bottoms, tops, halves = fit(apartment, at, on, CAMERA_METRES)
+        bottoms, tops, halves = fit(apartment, at, on, episode.start_position[1] + CAMERA_METRES)
         stage = layout.stage(episode.scene) if layout else None
         navmesh, physics = (layout.navmesh(episode), layout.physics) if layout else (None, None)
         return {
             "stage": str(stage or self._shell(apartment)),
+            "walls_known": stage is None,  # they are those of the apartment
             "navmesh": None if navmesh is None else str(navmesh),
             "physics": None if physics is None else str(physics),
             "receptacles": [
@@ -77,16 +78,12 @@ class HabitatFiles:
         model = self.layout.furniture(episode.scene, receptacle) if self.layout else None
         if model is not None:
             pose = {"position": list(receptacle.position), "rotation": list(receptacle.rotation)}
-            return {**told, **pose, "config": self._config(model), "scale": model.scale, "measured": True}
-        (x, z), (width, depth) = rect.centre, rect.size
-        return {
-            **told,
-            "position": [x, (bottom + top) / 2, z],
-            "rotation": [0.0, 0.0, 0.0, 1.0],
-            "config": self._box(furniture_look(receptacle.category)[0]),
-            "scale": [width, max(top - bottom, 0.01), depth],
-            "measured": False,
-        }
+            config = self._config(model)
+            return {**told, **pose, "config": config, "scale": model.scale, "measured": True, "solid": None}
+        config = self._box(furniture_look(receptacle.category)[0])
+        # What is walked around is the box as it is, not as it is drawn for an episode's objects.
+        solid = _placed(config, rect, furniture.bottom, furniture.top) if furniture.obstacle else None
+        return {**told, **_placed(config, rect, bottom, top), "measured": False, "solid": solid}
 
     def _item(self, episode: Episode, n: int, half_height: float) -> dict[str, Any]:
         item = episode.items[n]
@@ -153,6 +150,17 @@ def _slabs(slabs: list[tuple[Rect, float, float]], colour: Colour) -> Mesh:
     centres = [(rect.centre[0], (low + high) / 2, rect.centre[1]) for rect, low, high in slabs]
     halves = [(rect.size[0] / 2, (high - low) / 2, rect.size[1] / 2) for rect, low, high in slabs]
     return boxes(centres, halves, colour)
+
+
+def _placed(config: str, rect: Rect, bottom: float, top: float) -> dict[str, Any]:
+    """A unit cube's configuration, pose and scale as the box over `rect`."""
+    (x, z), (width, depth) = rect.centre, rect.size
+    return {
+        "config": config,
+        "position": [x, (bottom + top) / 2, z],
+        "rotation": [0.0, 0.0, 0.0, 1.0],
+        "scale": [width, max(top - bottom, 0.01), depth],
+    }
 
 
 def _corners(rect: Rect) -> list[float]:

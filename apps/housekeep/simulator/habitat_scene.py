@@ -29,8 +29,13 @@ from apps.housekeep.simulator.protocol import (
 
 AGENT_METRES = 1.5  # height
 CLIMB_METRES = 0.1
+# Recast keeps whole cells away from obstacles: as many as hold the radius, beside those that an obstacle touches. With
+# habitat-sim's cells of 5 cm a radius of .18 m becomes up to .25 and closes ways that MuJoCo has; six of these are .18.
+NAVMESH_CELL_METRES = AGENT_RADIUS_METRES / 6
+NAVMESH_RADIUS_METRES = 4.9 * NAVMESH_CELL_METRES  # five whole ones, however it is rounded
 AWAY = (0.0, -100.0, 0.0)  # where a held object is
 NAVMESHES_KEPT = 16
+NEAREST_METRES = 0.05  # before its end a ray's way is clear: what hangs on a wall is not hidden by it
 SENSORS = (("rgb", "COLOR"), ("semantic", "SEMANTIC"), ("depth", "DEPTH"))
 
 
@@ -123,7 +128,7 @@ class HabitatScene:
                 kinds = habitat_sim.physics.MotionType
                 # Only STATIC things count for a navigation mesh. What is flat on a wall or the floor is no obstacle: a
                 # mirror that hangs where a doorway is inferred would close a room. Last: STATIC things stay put.
-                thing.motion_type = kinds.STATIC if told["obstacle"] else kinds.KINEMATIC
+                thing.motion_type = kinds.STATIC if told["obstacle"] and told["measured"] else kinds.KINEMATIC
                 self._furniture[k] = (told, thing)
 
     def _place(self, items: list[dict[str, Any]], first: int) -> None:
@@ -176,16 +181,15 @@ class HabitatScene:
 
     def _navigate(self, files: dict[str, Any]) -> None:
         """Gives the simulator the navigation mesh of this furniture: the stored one, or one computed now."""
-        footprints = tuple(tuple(told["position"]) for told in files["receptacles"])
-        key = (files["navmesh"], footprints if files["navmesh"] is None else None)
+        key = (files["navmesh"], *(_in_the_way(told) for told in files["receptacles"] if files["navmesh"] is None))
         if key not in self._navmeshes:
-            self._navmeshes[key] = self._navmesh(files["navmesh"])
+            self._navmeshes[key] = self._navmesh(files["navmesh"], files["receptacles"])
             if len(self._navmeshes) > NAVMESHES_KEPT:
                 self._navmeshes.popitem(last=False)
         self._navmeshes.move_to_end(key)
         self.sim.pathfinder = self._navmeshes[key]
 
-    def _navmesh(self, path: str | None) -> Any:
+    def _navmesh(self, path: str | None, receptacles: list[dict[str, Any]]) -> Any:
         finder = habitat_sim.PathFinder()
         if path is not None:
             if not finder.load_nav_mesh(path) or not finder.is_loaded:
@@ -193,10 +197,16 @@ class HabitatScene:
         else:
             settings = habitat_sim.NavMeshSettings()
             settings.set_defaults()
-            settings.agent_radius, settings.agent_height = AGENT_RADIUS_METRES, AGENT_METRES
-            settings.agent_max_climb = CLIMB_METRES
+            settings.cell_size, settings.agent_radius = NAVMESH_CELL_METRES, NAVMESH_RADIUS_METRES
+            settings.agent_height, settings.agent_max_climb = AGENT_METRES, CLIMB_METRES
             settings.include_static_objects = True
-            if not self.sim.recompute_navmesh(finder, settings):
+            solids = [self._add(told["solid"], 0) for told in receptacles if told["solid"] is not None]
+            for thing in solids:
+                thing.motion_type = habitat_sim.physics.MotionType.STATIC
+            computed = self.sim.recompute_navmesh(finder, settings)
+            for thing in solids:
+                self._remove(thing)
+            if not computed:
                 raise UserError(f"{self._stage}: no navigation mesh could be computed; is the model a closed room?")
         finder.seed(self.seed)
         return finder
@@ -204,6 +214,16 @@ class HabitatScene:
     def move(self, item: int, to: np.ndarray) -> None:
         """Puts an object's own origin at `to`."""
         self.items[item].translation = mn.Vector3(*map(float, to))
+
+    def wall_between(self, eye: tuple[float, float], goal: list[float], height: float) -> bool:
+        """Whether a level ray at this height meets the stage; furniture and objects hide nothing here."""
+        way = mn.Vector3(float(goal[0]) - eye[0], 0.0, float(goal[1]) - eye[1])
+        length = way.length()
+        if length < NEAREST_METRES:
+            return False
+        ray = habitat_sim.geo.Ray(mn.Vector3(eye[0], height, eye[1]), way / length)
+        hits = self.sim.cast_ray(ray, max_distance=length - NEAREST_METRES).hits
+        return any(hit.object_id not in self.instance_of for hit in hits)
 
     def extent(self, thing: Any) -> tuple[np.ndarray, np.ndarray]:
         """(lowest, highest) corner of the object's axis-aligned box in the world, metres."""
@@ -222,6 +242,13 @@ class HabitatScene:
         if self.sim is not None:
             self.sim.close()
             self.sim = None
+
+
+def _in_the_way(told: dict[str, Any]) -> tuple[float, ...] | None:
+    """What decides how a receptacle is walked around; None where it is not."""
+    if told["solid"] is not None:
+        return (*told["solid"]["position"], *told["solid"]["scale"])
+    return tuple(told["position"]) if told["obstacle"] else None
 
 
 def device() -> int:

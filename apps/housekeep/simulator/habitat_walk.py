@@ -1,4 +1,4 @@
-"""Walking on a navigation mesh: snapping, paths, courses, floor cells, and which of them are in sight.
+"""Walking on a navigation mesh: snapping, paths, courses, floor cells.
 
 A benchmark's mesh has several islands, and the largest is the roof: only the episode's own (islands.py) counts.
 Runs in the worker under Python 3.9.
@@ -7,43 +7,26 @@ Runs in the worker under Python 3.9.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any
 
 import habitat_sim
-import magnum as mn
 import numpy as np
 
 from apps.housekeep.simulator.habitat_scene import UserError
 from apps.housekeep.simulator.islands import ABOVE_METRES
-from apps.housekeep.simulator.protocol import (
-    CAMERA_METRES,
-    CELL_METRES,
-    FIELD_OF_VIEW_DEGREES,
-    FORWARD_METRES,
-    SIGHT_METRES,
-    TURN_DEGREES,
-)
+from apps.housekeep.simulator.protocol import CELL_METRES, FORWARD_METRES, TURN_DEGREES
 
 HALF_TURN = 180 // TURN_DEGREES
 TURNS_BY_SIZE = (0, *(sign * n for n in range(1, HALF_TURN) for sign in (1, -1)), HALF_TURN)
 TURN_PENALTY_METRES = 0.012  # a turn must save this much way in the next step
-VIEW_CELL = 0.1  # metres; what walls hide is computed once a cell
-VIEWS_KEPT = 5000
-NEAR_METRES = 0.3  # floor this near is in view whatever the heading
 
 
 class Walk:
-    """One walkable island of `finder`'s mesh, its floor at `floor` metres.
+    """One walkable island of `finder`'s mesh, its floor at `floor` metres."""
 
-    `hidden(eye, goal)` says whether a wall lies between two points.
-    """
-
-    def __init__(self, finder: Any, island: int, floor: float, hidden: Callable[[Any, Any], bool]) -> None:
-        self.finder, self.island, self.floor, self._hidden = finder, island, floor, hidden
+    def __init__(self, finder: Any, island: int, floor: float) -> None:
+        self.finder, self.island, self.floor = finder, island, floor
         self.cells = self._floor_cells()  # [cell, 2]
-        self._views: OrderedDict[tuple[int, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = OrderedDict()
 
     def at(self, x: float, z: float) -> np.ndarray:
         """(x, z) on the floor, as habitat-sim takes points."""
@@ -115,25 +98,6 @@ class Walk:
             raise UserError("the navigation mesh has no floor at the episode's start; is it the scene's own?")
         return np.array(found)
 
-    def seen(self, x: float, z: float, yaw: float) -> np.ndarray:
-        """Indices of the cells in the horizontal field of view, within SIGHT_METRES, with no wall before them."""
-        key = (math.floor(x / VIEW_CELL), math.floor(z / VIEW_CELL))
-        if key not in self._views:
-            self._views[key] = self._view((key[0] + 0.5) * VIEW_CELL, (key[1] + 0.5) * VIEW_CELL)
-            if len(self._views) > VIEWS_KEPT:
-                self._views.popitem(last=False)
-        cells, bearing, near = self._views[key]
-        off = np.abs((bearing - yaw + np.pi) % (2 * np.pi) - np.pi)
-        return cells[(off <= math.radians(FIELD_OF_VIEW_DEGREES / 2)) | near]
-
-    def _view(self, x: float, z: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        dx, dz = self.cells[:, 0] - x, self.cells[:, 1] - z
-        within = np.flatnonzero(np.hypot(dx, dz) <= SIGHT_METRES)
-        eye = (x, self.floor + CAMERA_METRES, z)
-        clear = [not self._hidden(eye, (self.cells[i, 0], eye[1], self.cells[i, 1])) for i in within]
-        cells = within[np.array(clear, bool)]
-        return cells, np.arctan2(-dx[cells], -dz[cells]), np.hypot(dx[cells], dz[cells]) < NEAR_METRES
-
 
 def point(x: float, y: float, z: float) -> np.ndarray:
     """A point as habitat-sim takes it."""
@@ -143,18 +107,3 @@ def point(x: float, y: float, z: float) -> np.ndarray:
 def finite(where: Any) -> bool:
     """Whether snapping found a place: far from any floor it gives NaN."""
     return bool(np.isfinite(np.array(where)).all())
-
-
-def wall_between(sim: Any, furniture: Any) -> Callable[[Any, Any], bool]:
-    """Whether a ray from eye to goal meets the stage; what is in `furniture` (object ids) hides no floor here."""
-
-    def hidden(eye: Any, goal: Any) -> bool:
-        way = mn.Vector3(*(float(g) - float(e) for e, g in zip(eye, goal)))  # noqa: B905 - Python 3.9
-        length = way.length()
-        if length < VIEW_CELL:
-            return False
-        ray = habitat_sim.geo.Ray(mn.Vector3(*map(float, eye)), way / length)
-        hits = sim.cast_ray(ray, max_distance=length).hits
-        return any(hit.object_id not in furniture for hit in hits)
-
-    return hidden

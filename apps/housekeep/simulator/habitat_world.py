@@ -1,4 +1,4 @@
-"""The simulator on habitat-sim, with the benchmark's scenes: the same Protocol as the MuJoCo world's.
+"""The simulator on habitat-sim, with the benchmark's scenes, as habitat_remote.py asks it.
 
 Runs in the worker under Python 3.9, next to habitat_sim and numpy only. The agent moves by the benchmark's way:
 `agent.act`, then observations are taken; physics are never stepped, so nothing falls. Reach, view and free places
@@ -17,7 +17,7 @@ from habitat_sim.utils.common import quat_from_coeffs
 
 from apps.housekeep.simulator.geometry import Rect
 from apps.housekeep.simulator.habitat_scene import AWAY, HabitatScene, UserError
-from apps.housekeep.simulator.habitat_walk import Walk, point, wall_between
+from apps.housekeep.simulator.habitat_walk import Walk, point
 from apps.housekeep.simulator.headings import wrapped, yaw_of
 from apps.housekeep.simulator.islands import island_of
 from apps.housekeep.simulator.protocol import (
@@ -115,8 +115,7 @@ class HabitatWorld:
         island, floor = found
         key = (id(finder), island, round(floor, 3))
         if key not in self._walks:
-            hidden = wall_between(self.scene.sim, self.scene.instance_of)
-            self._walks[key] = Walk(finder, island, round(floor, 3), hidden)
+            self._walks[key] = Walk(finder, island, round(floor, 3))
             if len(self._walks) > WALKS_KEPT:
                 self._walks.popitem(last=False)
         self._walks.move_to_end(key)
@@ -173,11 +172,6 @@ class HabitatWorld:
         distance = np.array(seen["depth"], np.float32) * self._stretch  # along the axis -> along the ray
         return Frame(np.array(seen["rgb"])[..., :3].copy(), ids.astype(np.int32), distance)
 
-    def visible(self, among: np.ndarray | None = None) -> frozenset:
-        """Instances that the semantic image shows."""
-        seen = frozenset(np.unique(self.render().semantic).tolist()) - {0}
-        return seen if among is None else frozenset(i for i in seen if among[i])
-
     def _grab_at_crosshair(self) -> StepResult:
         """GRAB_RELEASE along the ray through the image's centre, as the sensors see it.
 
@@ -196,12 +190,13 @@ class HabitatWorld:
         return self._grab(instance, (x - flat * math.sin(yaw), z - flat * math.cos(yaw)))
 
     def grab_release(self, instance: int) -> StepResult:
+        """GRAB_RELEASE on a named instance within reach; whether it is in view, habitat_remote.py has found out."""
         if not 0 < instance < self._first_item + len(self._on):
             return StepResult(failure=NOTHING_THERE)
         item = instance - self._first_item
         receptacle = instance - 1 if item < 0 else self._on[item]
-        if receptacle is None or not self.visible() & {instance, 1 + receptacle}:
-            return StepResult(failure=NOT_IN_VIEW)  # so is the object in the hand
+        if receptacle is None:
+            return StepResult(failure=NOT_IN_VIEW)  # it is in the hand
         near = self._nearest_point(receptacle)
         points = [near] if item < 0 else [near, self._at[item]]
         if min(math.dist(p, self._eye) for p in points) > REACH_METRES:
@@ -268,8 +263,9 @@ class HabitatWorld:
     def floor_cells(self) -> np.ndarray:
         return self._walk.cells
 
-    def seen_floor(self) -> np.ndarray:
-        return self._walk.seen(self._position[0], self._position[2], self.pose.yaw)
+    def clear(self, x: float, z: float, targets: list[list[float]]) -> list[int]:
+        """Indices of the targets (x, z) that no wall of the stage hides from a camera at (x, z)."""
+        return [i for i, target in enumerate(targets) if not self.scene.wall_between((x, z), target, self._eye[1])]
 
     def close(self) -> None:
         self.scene.close()

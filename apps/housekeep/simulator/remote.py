@@ -24,7 +24,6 @@ LOAD_SECONDS = 600.0  # a large scene's first load reads hundreds of meshes
 RESTARTS = 2  # an episode that kills its worker so often is not tried again
 
 MUJOCO = "apps.housekeep.simulator.mujoco_served:make"
-HABITAT = "apps.housekeep.simulator.habitat_world:make"
 
 
 class RemoteSimulator:

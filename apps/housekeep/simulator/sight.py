@@ -5,8 +5,9 @@ the camera, and rays decide later). For furniture the walls are taken shorter th
 is lost; for the floor they are taken as they are.
 """
 
+import copy
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,9 @@ KEPT = 5_000  # some 8 kB each
 REACH_METRES = 25.0
 SHORTER = 0.12  # metres by which both ends of a wall are drawn back for furniture
 NEAR_METRES = 0.3  # floor this near is in view whatever the heading
+
+# clear(x, z, targets [target, (x, z)]) -> [target] whether no wall lies between
+Clear = Callable[[float, float, NDArray[np.float64]], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,15 @@ class Sight:
         self._walls, self._owners = len(walls), int(max(geom_furniture.max(), 0)) + 2  # nobody's (-1) are the last
         self._always = (geom_furniture < 0) & (geom_wall < 0)
         self._views: OrderedDict[tuple[int, int], View] = OrderedDict()
+        self._clear: Clear | None = None
+
+    def over(self, floor: NDArray[np.float64], clear: Clear | None = None) -> "Sight":
+        """The same home seen over other floor cells; `clear` tells what walls hide where these are not its walls."""
+        other = copy.copy(self)
+        other._floor, other._views, other._clear = floor, OrderedDict(), clear
+        if clear is not None:
+            other._on_walls, other._wall_of = _wall_points([])  # so no ray meets them
+        return other
 
     def view(self, x: float, z: float) -> View:
         """The view of the cell that holds (x, z)."""
@@ -107,6 +120,9 @@ class Sight:
         points."""
         seen = (targets[:, 0] - x) ** 2 + (targets[:, 1] - z) ** 2 <= reach * reach
         near = np.flatnonzero(seen)
+        if self._clear is not None:
+            seen[near] = self._clear(x, z, targets[near])
+            return seen
         hidden = self._lines[0].hide(x, z, targets[near, 0], targets[near, 1], shorter)
         hidden |= self._lines[1].hide(z, x, targets[near, 1], targets[near, 0], shorter)
         seen[near[hidden]] = False

@@ -37,7 +37,7 @@ PROTOCOL = 1
 LENGTH = struct.Struct(">I")
 MAX_BYTES = 2**26  # of one message; the longest, an episode with its files, has some 100 kB
 CHANGING = ("load", "step", "grab_release")  # calls whose answer brings the state
-CALLS = (*CHANGING, "render", "visible", "path", "course", "snap", "floor_cells", "seen_floor")
+CALLS = (*CHANGING, "render", "visible", "path", "course", "snap", "floor_cells", "seen_floor", "clear")
 KINDS = {"UserError": "user", "ValueError": "value", "RuntimeError": "runtime"}
 
 
@@ -166,6 +166,9 @@ class Server:
 
     def _seen_floor(self) -> Any:
         return self.world.seen_floor()
+
+    def _clear(self, x: float, z: float, targets: list[list[float]]) -> list[int]:
+        return self.world.clear(x, z, targets)
 
 
 def told(error: Exception) -> dict[str, str]:

@@ -238,7 +238,9 @@ class Simulator:
         solid = [*zip(low, high, strict=True), *(still if settings.include_static_objects else [])]
         blocking = [(a, b) for a, b in solid if b[1] > settings.agent_max_climb and a[1] < settings.agent_height]
         rects = [Rect(a[0], a[2], b[0], b[2]) for a, b in blocking]
-        finder.mesh = Mesh(Rect(floor[0][0], floor[0][2], floor[1][0], floor[1][2]), rects, settings.agent_radius)
+        cell = settings.cell_size  # as in Recast: so many whole cells, beside those that an obstacle touches
+        radius = cell * (1 + math.ceil(np.float32(settings.agent_radius) / np.float32(cell)))
+        finder.mesh = Mesh(Rect(floor[0][0], floor[0][2], floor[1][0], floor[1][2]), rects, radius)
         finder.is_loaded = True
         return True
 
@@ -285,7 +287,7 @@ class Simulator:
 
 class NavMeshSettings(SimpleNamespace):
     def set_defaults(self) -> None:
-        self.include_static_objects = False
+        self.include_static_objects, self.cell_size, self.cell_height = False, 0.05, 0.2
 
 
 def install() -> None:
@@ -317,6 +319,16 @@ def install() -> None:
     magnum.__dict__.update(Vector3=Vector3, Quaternion=Quaternion)
     modules = {"habitat_sim": habitat, "habitat_sim.agent": agent, "habitat_sim.utils": utils, "magnum": magnum}
     sys.modules.update(modules | {"habitat_sim.utils.common": common})
+
+
+def make_blind(size: tuple[int, int], **options: Any) -> Any:
+    """The same with a simulator that takes no image."""
+
+    def refuse(self: Simulator) -> Any:
+        raise RuntimeError("an image was asked for")
+
+    Simulator.get_sensor_observations = refuse  # type: ignore[method-assign]
+    return make(size, **options)
 
 
 def make(size: tuple[int, int], **options: Any) -> Any:

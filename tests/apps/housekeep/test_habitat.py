@@ -7,6 +7,7 @@ Run on a real build with: LMGT_HABITAT_PYTHON=/path/to/python pytest tests/apps/
 import ast
 import math
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,9 +22,11 @@ from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.metrics import episode_metrics
 from apps.housekeep.simulator.factory import check_scenes, check_simulator
 from apps.housekeep.simulator.habitat_files import HabitatFiles
+from apps.housekeep.simulator.habitat_remote import WORLD, HabitatSimulator
 from apps.housekeep.simulator.mujoco_world import MujocoSimulator
 from apps.housekeep.simulator.protocol import Action, Simulator, path_length
-from apps.housekeep.simulator.remote import HABITAT, RemoteSimulator
+from apps.housekeep.simulator.remote import RemoteSimulator
+from apps.housekeep.simulator.scene_files import IGIBSON
 from apps.housekeep.skills import Kind, Skill, SkillRunner, candidates
 from apps.housekeep.task import Task
 from lmgt_core.errors import UserError
@@ -55,14 +58,12 @@ class HabitatContract(SimulatorContract):
 
     world: ClassVar[str] = DOUBLE
     python: ClassVar[str] = sys.executable
-    workers: ClassVar[list[RemoteSimulator]]
+    workers: ClassVar[list[HabitatSimulator]]
 
     @pytest.fixture(autouse=True, scope="class")
     def running(self) -> Iterator[None]:
         cls = type(self)
-        cls.workers = [
-            RemoteSimulator((42, 42), cls.world, {}, cls.python, HabitatFiles(None), restarts=0) for _ in range(2)
-        ]
+        cls.workers = [HabitatSimulator((42, 42), world=cls.world, python=cls.python, restarts=0) for _ in range(2)]
         yield
         for worker in cls.workers:
             worker.close()
@@ -78,27 +79,30 @@ class TestHabitatAdapterOnTheStandIn(HabitatContract):
 
 @needs_habitat
 class TestHabitat(HabitatContract):
-    world, python = HABITAT, PYTHON
+    world, python = WORLD, PYTHON
 
 
-def tidying(task: Task, done: list[Skill]) -> Iterator[Skill]:
-    """Skills that tidy the episode, by its truth; each is also put into `done`."""
+def tidied(simulator: Simulator, episode: Episode) -> dict[str, float | None]:
+    """The metrics of tidying the episode by its truth, as far as it is seen."""
+    task = Task(simulator)
+    task.reset(episode)
+    runner = SkillRunner(task)
     while not task.over:
         options = candidates(task)
-        skill = next((s for s in wishes(task) if s in options), Skill(Kind.LOOK))
-        done.append(skill)
-        yield skill
+        runner.run(next((skill for skill in wishes(task) if skill in options), Skill(Kind.LOOK)))
+    return episode_metrics(task)
 
 
 def wishes(task: Task) -> list[Skill]:
-    """What would help now, the best first."""
+    """What would help now, the best first; where all floor was seen, a look at furniture that was seen from afar."""
     held, memory = task.held, task.memory
+    search = [EXPLORE, *(Skill(Kind.GO, receptacle=k) for k in sorted(memory.receptacles - memory.visits.keys()))]
     if held is not None:
         goals = np.flatnonzero(task.episode.end[:, held]).tolist()
-        return [*(Skill(Kind.PLACE, held, k) for k in goals), *(Skill(Kind.GO, receptacle=k) for k in goals), EXPLORE]
+        return [*(Skill(Kind.PLACE, held, k) for k in goals), *(Skill(Kind.GO, receptacle=k) for k in goals), *search]
     wrong = [(n, on) for n, on in memory.item_on.items() if on is not None and not task.right[n]]
     picks = [Skill(Kind.PICK, n, on) for n, on in wrong]
-    return [*picks, *(Skill(Kind.GO, receptacle=on) for _, on in wrong), EXPLORE]
+    return [*picks, *(Skill(Kind.GO, receptacle=on) for _, on in wrong), *search]
 
 
 EXPLORE = Skill(Kind.EXPLORE)
@@ -118,21 +122,30 @@ class Agreement:
     def both(self) -> Iterator[tuple[Simulator, Simulator]]:
         """MuJoCo and habitat-sim at the start of the episode."""
         here = MujocoSimulator((84, 84))
-        there = RemoteSimulator((84, 84), self.world, {}, self.python, HabitatFiles(self.root), restarts=0)
+        there = HabitatSimulator((84, 84), self.root, self.python, self.world, restarts=0)
         for simulator in (here, there):
             simulator.load(self.episode())
         yield here, there
         there.close()
 
-    def test_the_same_kinds_of_things_are_visible(self, both: tuple[Simulator, Simulator]) -> None:
-        names = [r.category for r in both[0].episode.receptacles] + [i.category for i in both[0].episode.items]
-        shared = seen = 0
+    def test_the_same_things_and_the_same_floor_are_in_view(self, both: tuple[Simulator, Simulator]) -> None:
+        """From the same places; rays find both, in the home of boxes."""
         for actions in ([], [Action.TURN_LEFT] * 2, [Action.LOOK_UP, Action.LOOK_UP], [Action.TURN_RIGHT] * 5):
             for simulator in both:
                 run(simulator, actions)
-            here, there = ({names[i - 1] for i in simulator.visible()} for simulator in both)
-            shared, seen = shared + len(here & there), seen + len(here | there)
-        assert shared >= 0.8 * seen > 0
+            here, there = (simulator.visible() for simulator in both)
+            assert here == there
+            cells = [simulator.floor_cells()[simulator.seen_floor()] for simulator in both]
+            here, there = ({tuple(cell) for cell in some.round(3).tolist()} for some in cells)
+            assert len(here ^ there) <= 0.1 * len(here | there)  # the edges of a grid and of a mesh
+
+    def test_what_rays_find_is_what_the_image_shows(self, both: tuple[Simulator, Simulator]) -> None:
+        shared = either = 0
+        for n in range(18):
+            run(both[1], [Action.TURN_LEFT, *([Action.MOVE_FORWARD] * (n % 3))])
+            rays, image = both[1].visible(), set(np.unique(both[1].render().semantic).tolist()) - {0}
+            shared, either = shared + len(rays & image), either + len(rays | image)
+        assert shared >= 0.8 * either > 0
 
     def test_the_same_places_are_reachable(self, both: tuple[Simulator, Simulator]) -> None:
         for receptacle in both[0].episode.receptacles:
@@ -140,20 +153,13 @@ class Agreement:
             assert math.isfinite(here) and math.isfinite(there)
             assert there <= 1.5 * here + 0.5 and here <= 1.5 * there + 0.5
 
-    def test_the_same_skills_end_with_the_same_metrics(self, both: tuple[Simulator, Simulator]) -> None:
-        skills: list[Skill] = []
-        ends = []
-        for simulator in both:
-            task = Task(simulator)
-            task.reset(self.episode())
-            runner = SkillRunner(task)
-            for skill in list(skills) or tidying(task, skills):
-                if not task.over:
-                    runner.run(skill)
-            ends.append(episode_metrics(task))
-        assert ends[0]["object_success"] == 1.0
+    def test_who_tidies_by_what_is_seen_ends_with_the_same_metrics(self, both: tuple[Simulator, Simulator]) -> None:
+        """Every skill is chosen anew: ways on a grid and on a mesh differ by centimetres, and a thing that was in view
+        from one can be hidden from the other, so that one list of skills does not do in both."""
+        here, there = (tidied(simulator, self.episode()) for simulator in both)
+        assert here["object_success"] == 1.0
         for name in ("object_success", "episode_success", "misplaced_found", "net_success"):
-            assert ends[0][name] == ends[1][name]
+            assert here[name] == there[name]
 
     def test_picks_and_places_give_the_same_results(self, both: tuple[Simulator, Simulator]) -> None:
         first = 1 + len(both[0].episode.receptacles)
@@ -171,7 +177,7 @@ class TestAgreementOfTheStandIn(Agreement):
 
 @needs_habitat
 class TestAgreement(Agreement):
-    world, python = HABITAT, PYTHON
+    world, python = WORLD, PYTHON
 
 
 class BuiltinHome(Agreement):
@@ -182,25 +188,70 @@ class BuiltinHome(Agreement):
 
 
 class TestAgreementOfTheStandInOnABuiltinHome(BuiltinHome):
-    @pytest.mark.xfail(strict=True, reason="object success is 1.0 and .667, as on a real build; the cause is not known")
-    def test_the_same_skills_end_with_the_same_metrics(self, both: tuple[Simulator, Simulator]) -> None:
-        super().test_the_same_skills_end_with_the_same_metrics(both)
+    pass
 
 
 @needs_habitat
 class TestAgreementOnABuiltinHome(BuiltinHome):
-    world, python = HABITAT, PYTHON
+    world, python = WORLD, PYTHON
 
 
 @pytest.mark.parametrize("path", builtin_files(), ids=lambda path: path.name.partition(".")[0])
 def test_every_builtin_home_has_the_same_ways_in_both(path: Path) -> None:
     episode = episodes_of(path)[0]
-    here, there = MujocoSimulator((8, 8)), RemoteSimulator((8, 8), DOUBLE, {}, files=HabitatFiles(None), restarts=0)
+    here, there = MujocoSimulator((8, 8)), HabitatSimulator((8, 8), world=DOUBLE, restarts=0)
     for simulator in (here, there):
         simulator.load(episode)
     ways = [[path_length(s.path(r.nav_position)) for r in episode.receptacles] for s in (here, there)]
     there.close()
     assert np.allclose(*ways, rtol=0.1, atol=0.1)  # metres: MuJoCo also walks close by, through what covers a place
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", builtin_files(), ids=lambda path: path.name.partition(".")[0])
+def test_who_tidies_by_what_is_seen_ends_alike_in_every_builtin_home(path: Path) -> None:
+    world = WORLD if has_habitat() else DOUBLE
+    here, there = MujocoSimulator((8, 8)), HabitatSimulator((8, 8), None, PYTHON, world, restarts=0)
+    for episode in episodes_of(path)[:4]:
+        ends = [tidied(simulator, episode)["object_success"] for simulator in (here, there)]
+        assert ends == [1.0, 1.0]
+    there.close()
+
+
+def test_a_home_is_tidied_by_skills_without_a_single_image() -> None:
+    simulator = HabitatSimulator((8, 8), world=f"{DOUBLE}_blind", restarts=0)
+    assert tidied(simulator, home())["object_success"] == 1.0
+    with pytest.raises(RuntimeError, match="an image was asked for"):
+        simulator.render()
+    simulator.close()
+
+
+def with_a_shell_of_its_own(root: Path, episode: Episode) -> Path:
+    """A root under which the generated shell of the episode's scene passes for the benchmark's."""
+    files, folder = HabitatFiles(None), root / IGIBSON / "scenes"
+    generated = Path(files(episode)["stage"])
+    folder.mkdir(parents=True)
+    for ending in (".glb", ".stage_config.json"):
+        shutil.copy(generated.with_suffix(ending), folder / f"{episode.scene}{ending}")
+    return root
+
+
+def test_under_a_shell_of_its_own_rays_against_the_stage_say_what_walls_hide(tmp_path: Path) -> None:
+    episode = episodes_of(builtin_files()[0])[0]
+    roots = (None, with_a_shell_of_its_own(tmp_path, episode))
+    inferred, own = (HabitatSimulator((8, 8), root, world=DOUBLE, restarts=0) for root in roots)
+    shown, floor = np.zeros(2), np.zeros(2)
+    for simulator in (inferred, own):
+        simulator.load(episode)
+    for n in range(18):
+        for simulator in (inferred, own):
+            run(simulator, [Action.TURN_LEFT, *([Action.MOVE_FORWARD] if n % 6 == 5 else [])])
+        pairs = ((shown, [s.visible() for s in (inferred, own)]), (floor, [s.seen_floor() for s in (inferred, own)]))
+        for counts, (here, there) in pairs:
+            counts += len(set(here) & set(there)), len(set(here) | set(there))
+    for simulator in (inferred, own):
+        simulator.close()
+    assert shown[0] >= 0.9 * shown[1] > 20 and floor[0] >= 0.9 * floor[1] > 100
 
 
 @needs_habitat
@@ -213,7 +264,7 @@ def test_many_episodes_of_the_benchmark_leave_nothing_behind() -> None:
 
     files = sorted((Path(ROOT) / "data/datasets/cos_eor_v11_pruned").glob("*/*.json.gz"))
     episodes = [e for f in files for e in load_many([f], "0:20")]
-    simulator = RemoteSimulator((84, 84), HABITAT, {}, PYTHON, HabitatFiles(Path(ROOT)), restarts=0)
+    simulator = HabitatSimulator((84, 84), Path(ROOT), PYTHON, restarts=0)
     sizes = []
     for _ in range(3):
         for episode in episodes:

@@ -39,6 +39,7 @@ def test_a_root_without_the_scene_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2 and line.startswith(f"--root {tmp_path}: nothing is there of the scene")
 
 
-def test_boxes_are_measured_without_a_display() -> None:
-    done = benchmark("--episodes", HOME)
+def test_boxes_are_measured_and_rays_compared_with_images_without_a_display() -> None:
+    done = benchmark("--episodes", HOME, "--poses", "4")
     assert done.returncode == 0 and done.stderr == "" and "rendering/s" in done.stdout
+    assert "4 poses each" in done.stdout and "image only" in done.stdout

@@ -6,8 +6,10 @@ import pytest
 
 from apps.housekeep.agent.planner import PlannerPolicy, judge_scores
 from apps.housekeep.agent.policies import play
+from apps.housekeep.config import EvaluateConfig
 from apps.housekeep.describe import Decision
 from apps.housekeep.episodes.load import load_many
+from apps.housekeep.evaluate import seeds_of
 from apps.housekeep.simulator.mujoco_world import MujocoSimulator
 from apps.housekeep.task import Task
 from lmgt_core.errors import UserError
@@ -50,6 +52,23 @@ def test_each_question_is_asked_once_over_all_episodes(task: Task) -> None:
     for episode in (0, 1, 0):
         played(task, policy, episode)
     assert len(asked) == len(set(asked)) > 20 and {decision.kind for decision in asked} == {"place"}
+
+
+def test_a_judge_that_draws_lots_draws_others_in_another_seed() -> None:
+    asked = [Decision("place", item.category, "shelf", "kitchen") for item in EPISODES[0].items]
+    said = [judge_scores("random", "zero-shot", EPISODES, seed=seed)(asked) for seed in (0, 0, 1)]
+    assert said[0] == said[1] != said[2]
+
+
+@pytest.mark.parametrize(("policy", "seeds"), [("plan:random", 5), ("plan:noisy-oracle:0.8", 5), ("plan:oracle", 1)])
+def test_a_planner_has_five_seeds_where_its_judge_draws_lots(policy: str, seeds: int) -> None:
+    assert seeds_of(policy, EvaluateConfig((policy,), seed=3)) == list(range(3, 3 + seeds))
+
+
+def test_a_judge_that_answers_nothing_is_one_line() -> None:
+    scores = judge_scores("recorded:qwen2.5-coder-1.5b", "belongs", EPISODES)
+    with pytest.raises(UserError, match=r"belongs: none of 1 questions was answered.*not among the questions"):
+        scores([Decision("place", "spaceship", "shelf", "kitchen")])
 
 
 def test_without_a_judge_there_is_no_plan() -> None:

@@ -1,9 +1,11 @@
 """Files with damaged episodes: what can be read is read, what cannot is left out, and one line a file says both."""
 
 import copy
+import json
 import math
 from collections.abc import Callable
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from apps.housekeep.simulator.protocol import Action
 from apps.housekeep.watch.command import choose
 from lmgt_core.errors import UserError
 from tests.apps.housekeep.episodes.raw import KEYS, raw_episode, write
+from tests.apps.housekeep.homes import builtin_files, real_files
 from tests.shared_data import HOUSEKEEP, needs_shared
 
 NO_ROTATION = (0.0, 0.0, 0.0, 1.0)
@@ -208,15 +211,15 @@ JUNK = st.one_of(
 )
 
 
-@st.composite
-def damaged(draw: st.DrawFn) -> tuple[list[Any], set[int]]:
-    """(raw episodes of one home, the positions of those that were damaged)."""
-    raws: list[Any] = [copy.deepcopy(raw_episode(i)) for i in range(draw(st.integers(2, 5)))]
-    hurt = draw(st.sets(st.integers(0, len(raws) - 1)))
-    for position in hurt:
+def hurt(draw: st.DrawFn, raws: list[Any]) -> set[int]:
+    """The positions of the episodes in `raws` that were damaged now, each in one to three places."""
+    positions = draw(st.sets(st.integers(0, len(raws) - 1)))
+    for position in positions:
         for _ in range(draw(st.integers(1, 3))):
-            paths = values_in(raws[position])
-            path, junk = draw(st.sampled_from(paths)), draw(JUNK)
+            field = draw(st.sampled_from(sorted(raws[position]))) if raws[position] else None
+            if field is None:
+                break
+            path, junk = draw(st.sampled_from([(field,), *values_in(raws[position][field], (field,))])), draw(JUNK)
             holder = raws[position]
             for key in path[:-1]:
                 holder = holder[key]
@@ -226,7 +229,14 @@ def damaged(draw: st.DrawFn) -> tuple[list[Any], set[int]]:
                 holder.append(copy.deepcopy(holder[path[-1]]))
             else:
                 holder[path[-1]] = junk
-    return raws, hurt
+    return positions
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> tuple[list[Any], set[int]]:
+    """(raw episodes of one home, the positions of those that were damaged)."""
+    raws: list[Any] = [copy.deepcopy(raw_episode(i)) for i in range(draw(st.integers(2, 5)))]
+    return raws, hurt(draw, raws)
 
 
 def alike(first: Episode, second: Episode) -> bool:
@@ -250,25 +260,74 @@ def is_whole(episode: Episode) -> bool:
     )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(damaged())
-def test_random_damage_costs_only_the_episodes_that_it_makes_useless(
-    tmp_path: Path, drawn: tuple[list[Any], set[int]]
-) -> None:
-    raws, hurt = drawn
-    file = read_file(write(tmp_path / "Home.json", *raws))
-    sound = load_episodes(write(tmp_path / "Sound.json", *(raw_episode(i) for i in range(len(raws)))), strict=True)
+def check(tmp_path: Path, sound: list[Any], raws: list[Any], positions: set[int]) -> None:
+    """Damage to the episodes at `positions` costs at most these, and is counted; --strict refuses the file for it."""
+    path = write(tmp_path / "Home.json", *raws)
+    file, wholes = read_file(path), load_episodes(write(tmp_path / "Sound.json", *sound), strict=True)
     assert len(file.entries) == len(raws)
     left_out = [entry for entry in file.entries if isinstance(entry, LeftOut)]
-    numbers = [raws[p].get("episode_id") for p in hurt]  # damage can take another one's number
-    for position, (entry, whole) in enumerate(zip(file.entries, sound, strict=True)):
-        if position not in hurt and position not in numbers:
+    numbers = [raws[p].get("episode_id") for p in positions]  # damage can take another one's number
+    for position, (entry, whole) in enumerate(zip(file.entries, wholes, strict=True)):
+        if position not in positions and sound[position]["episode_id"] not in numbers:
             assert isinstance(entry, Episode) and alike(entry, whole)
         assert isinstance(entry, LeftOut) or is_whole(entry)
     assert len({e.episode_id for e in file.entries if isinstance(e, Episode)}) == len(raws) - len(left_out)
     assert ("left out" in file.summary) == bool(left_out) and "\n" not in file.summary
     assert not left_out or f"of {len(raws)} episodes {len(left_out)} left out" in file.summary
-    assert hurt or file.summary == ""
+    assert positions or file.summary == ""
+    try:
+        read_file(path, strict=True)
+    except UserError as error:
+        assert file.summary and "(position " in str(error) and "\n" not in str(error)
+    else:
+        assert file.summary == ""
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(damaged())
+def test_random_damage_costs_only_the_episodes_that_it_makes_useless(
+    tmp_path: Path, drawn: tuple[list[Any], set[int]]
+) -> None:
+    raws, positions = drawn
+    check(tmp_path, [raw_episode(i) for i in range(len(raws))], raws, positions)
+
+
+SOME = 3  # episodes of a file that are damaged at a time: a real one has a hundred kilobytes
+
+
+@cache
+def some_of(path: Path) -> str:
+    """The first episodes of a file, as JSON."""
+    return json.dumps(raw_episodes(path)[:SOME])
+
+
+real = real_files() or [pytest.param(HOUSEKEEP, marks=needs_shared)]
+files_of_homes = pytest.mark.parametrize(
+    "path", [*builtin_files()[-1:], *real], ids=lambda path: path.name.partition(".")[0]
+)
+
+
+@files_of_homes
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_random_damage_to_a_file_as_it_ships_costs_the_damaged_episodes_at_most(
+    tmp_path: Path, path: Path, data: st.DataObject
+) -> None:
+    raws = json.loads(some_of(path))
+    positions = data.draw(st.composite(hurt)(raws))
+    check(tmp_path, json.loads(some_of(path)), raws, positions)
+
+
+@files_of_homes
+@pytest.mark.parametrize("junk", ["drop", None, [], {}, "x", NAN, -1, [[0, 0, 0, 0]]], ids=str)
+def test_no_field_of_a_file_as_it_ships_takes_the_other_episodes_along(tmp_path: Path, path: Path, junk: Any) -> None:
+    for field in json.loads(some_of(path))[0]:
+        raws = json.loads(some_of(path))
+        if junk == "drop":
+            del raws[1][field]
+        else:
+            raws[1][field] = junk
+        check(tmp_path, json.loads(some_of(path)), raws, {1})
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
