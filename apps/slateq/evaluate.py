@@ -143,5 +143,5 @@ def note(config: EvaluateConfig, names: Sequence[str]) -> str:
     if any(name in ONLINE for name in names):
         parts.append(f"{', '.join(n for n in names if n in ONLINE)}: learn from these users while serving them.")
     if config.users_model is not None:
-        parts.append("Choice scores are those of the users that a policy was trained under, or of the world for rules.")
+        parts.append("Policies serve by the choice scores of the users they were trained under, rules by the first's.")
     return " ".join(parts)

@@ -26,7 +26,8 @@ UNDER = "@"  # QL-TT-TS@cascade: the policy trained under cascade users
 class Entry:
     """One row of the table: its name, what it is, and a maker of its policy for each seed.
 
-    `believed` is the world whose choice scores the policy serves by: the one that it was trained in.
+    `believed` is the world whose choice scores the policy serves by: the one that it was trained in; for rules, which
+    are not, that of the first user model.
     """
 
     name: str
@@ -133,7 +134,7 @@ def entry(name: str, config: EvaluateConfig, models: Mapping[str, WorldConfig]) 
         def make(simulator: Simulator) -> Policy:
             return make_baseline(name, simulator, np.random.default_rng(config.seed))
 
-        return Entry(name, kind, [make], world_of(config), privileged=name in PRIVILEGED)
+        return Entry(name, kind, [make], next(iter(models.values())), privileged=name in PRIVILEGED)
     from apps.slateq.tensorflow_setup import one_deterministic_thread
 
     one_deterministic_thread()

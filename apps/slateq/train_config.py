@@ -98,7 +98,8 @@ class EvaluateConfig(WorldConfig):
     topic's true quality); a learned policy's name is trained first, in OUT/trained (NAME@MODEL: under users MODEL)."""
     users_model: str | None = None
     """Evaluate under each of these users, separated by commas: proportional, logit, cascade, exp-cascade, distribution;
-    MODEL:drawn lets their parameters differ (--users-ranges). Policies trained here are under the first one."""
+    MODEL:drawn lets their parameters differ (--users-ranges). Policies given by name are trained under the first, whose
+    choices the rules expect too; a run folder's policies expect those of its own training."""
     users: int = 5000
     """Sessions."""
     seed: int = 20_261
