@@ -124,7 +124,7 @@ def dots_with_intervals(
     dots: Sequence[Dots], lines: Sequence[str], x_label: str, title: str = "", file_format: Format = "svg"
 ) -> bytes:
     """An image of a line for each of `lines`, first on top, and in it each series' dot with its 95 % interval."""
-    height = 0.22 + 0.12 * len(dots)
+    height = 0.2 + 0.1 * len(dots)
     with figure_of(1.1 + height * len(lines) + 0.16 * -(-len(dots) // 2)) as (figure, axes):
         for number, one in enumerate(dots):
             there = [
