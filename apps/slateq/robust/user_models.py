@@ -36,6 +36,9 @@ def user_models(text: str, world: WorldConfig) -> dict[str, WorldConfig]:
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names:
         raise UserError(f"--users-model: name at least one, like proportional; there are {_known()}")
+    if world.choice_model is not None or world.user_model != "utility":
+        flag = "--choice-model" if world.choice_model is not None else "--user-model"
+        raise UserError(f"{flag}: --users-model names how users choose already; give one of the two")
     if world.users_ranges and not any(name.endswith(DRAWN) for name in names):
         raise UserError(f"--users-ranges: name a user model that draws from them, like {names[0]}{DRAWN}")
     return {name: world_with(name, world) for name in names}

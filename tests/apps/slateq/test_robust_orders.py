@@ -10,7 +10,7 @@ import pytest
 
 from apps.slateq import evaluate
 from apps.slateq.config import WorldConfig
-from apps.slateq.evaluation_entries import Entry
+from apps.slateq.evaluation_entries import Entry, was_told_the_truth
 from apps.slateq.robust.claims import claims_of, outcomes_of
 from apps.slateq.robust.findings import findings_of
 from apps.slateq.robust.orders import ranks, regrets, resampled_means, worst_regrets
@@ -109,6 +109,23 @@ def test_what_is_privileged_has_no_rank_and_is_no_rival() -> None:
     assert lines["MYOP-TS"]["a"] == "10.0 +- 0.0, rank 1 [1, 1]" and lines["quality"]["a"] == "90.0 +- 0.0, privileged"
     assert lines["quality"]["worst regret"] is None
     assert json.loads(json.dumps(found.as_dict()))["minimax_regret"]["policies"] == ["Random"]
+
+
+@pytest.mark.parametrize(
+    ("summary", "told"),
+    [
+        ({"judge_kind": "oracle (privileged)"}, True),
+        ({"judge_kind": "embedding model", "watch": {"0": {}}}, True),
+        ({"judge_kind": "embedding model"}, False),
+        ({"judge_kind": "none"}, False),
+    ],
+    ids=["oracle", "watched", "model", "none"],
+)
+def test_a_run_whose_judge_was_told_the_truth_is_privileged(
+    summary: dict[str, Any], told: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    assert was_told_the_truth(tmp_path) is told
 
 
 def test_policies_that_serve_the_same_share_the_choice() -> None:

@@ -141,6 +141,8 @@ def test_a_world_whose_users_cannot_differ_is_refused(change: dict[str, Any]) ->
         ("logit", replace(WORLD, env="long-term-satisfaction"), "logit: --choice-model"),
         ("exp-cascade", replace(WORLD, env="interest-exploration"), "exp-cascade: --choice-model"),
         ("logit", replace(WORLD, users_ranges=("default",)), "like logit:drawn"),
+        ("logit", replace(WORLD, choice_model="proportional-cascade"), "--choice-model: --users-model"),
+        ("logit", replace(WORLD, user_model="distribution"), "--user-model: --users-model"),
     ],
 )
 def test_user_models_that_cannot_be_had_are_named(text: str, world: WorldConfig, named: str) -> None:
