@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from apps.slateq.user_ranges import user_ranges
 from lmgt_core.audit.demands import AUTO
 from lmgt_core.errors import UserError
 
@@ -103,6 +104,9 @@ class WorldConfig:
     """Interest evolution: RecSim's sampler of users, utility (the SlateQ paper's) or distribution."""
     choice_model: ChoiceModelName | None = None
     """Default: the environment's own (multinomial-proportional, multinomial-logit, first)."""
+    users_ranges: tuple[str, ...] = ()
+    """Interest evolution: users that differ. default (see the app's README), or NAME=LOW:HIGH for any of no_click_mass,
+    step_penalty, user_update_alpha, alpha_y_intercept, budget, attention_prob, score_scaling: each user draws one."""
     budget: float | None = None
     """Of a session: minutes in interest evolution (default 200; 30 for distribution users), documents in long-term
     satisfaction (default 60); interest exploration has none."""
@@ -156,6 +160,14 @@ def check_world(config: WorldConfig) -> None:
         raise UserError("--budget: interest-exploration has no budget; --session-steps ends its sessions")
     if config.user_model != "utility" and config.env != "interest-evolution":
         raise UserError(f"--user-model {config.user_model}: only interest-evolution has a choice of users")
+    ranges = user_ranges(config.users_ranges)
+    if ranges and (config.env != "interest-evolution" or config.simulator == "recsim"):
+        raise UserError("--users-ranges: only users of interest-evolution, vectorised, can differ in parameters")
+    if "no_click_mass" in ranges and ranges["no_click_mass"].low < config.evolution.min_normalizer:
+        raise UserError(
+            f"--users-ranges no_click_mass={ranges['no_click_mass'].low:g}:...: must not be under "
+            f"--evolution.min-normalizer ({config.evolution.min_normalizer:g})"
+        )
     takes_first = config.env == "long-term-satisfaction"
     if config.choice_model is not None and (config.choice_model == "first") != takes_first:
         raise UserError(f"--choice-model {config.choice_model}: users choose the first in long-term-satisfaction only")

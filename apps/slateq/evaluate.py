@@ -1,165 +1,126 @@
 """`lmgt slateq evaluate`: policies on the same simulated users, with paired differences; no shift anywhere."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from apps.slateq.baselines import Policy, make_baseline
-from apps.slateq.config import RENAMED, WorldConfig, check_world
-from apps.slateq.evaluation_page import write_page
-from apps.slateq.evaluation_rows import rows_of, wide
-from apps.slateq.policies import FIXED, ONLINE, PRIVILEGED, is_learned, learned_names
+from apps.slateq.baselines import Policy
+from apps.slateq.config import WorldConfig, check_world
+from apps.slateq.evaluation_entries import Entry, check, entry, train_missing, world_of
+from apps.slateq.evaluation_page import Part, write_page
+from apps.slateq.evaluation_rows import rows_of, tables
+from apps.slateq.policies import ONLINE, PRIVILEGED
+from apps.slateq.robust.findings import Findings, findings_of
+from apps.slateq.robust.user_models import user_models
 from apps.slateq.session_metrics import Sessions, play
 from apps.slateq.simulator.make import make_simulator
 from apps.slateq.simulator.protocol import Simulator
-from apps.slateq.train_config import EvaluateConfig, TrainConfig
-from lmgt_core.errors import UserError
+from apps.slateq.train_config import EvaluateConfig
+from lmgt_core.files import write_json_atomic
 from lmgt_core.terminal.progress import progress
-from lmgt_core.terminal.tables import print_table, write_rows
-from lmgt_core.training.run_log import RunLog, read_config
-
-TRAINED = "trained"  # folder for the runs of policies that are given by name
-SAME = ("env", "candidates", "slate")  # what a run and its evaluation must have in common
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One row of the table: its name, what it is, and a maker of its policy for each seed."""
-
-    name: str
-    kind: str
-    makers: Sequence[Callable[[Simulator], Policy]]
+from lmgt_core.terminal.tables import print_table
 
 
 def main(config: EvaluateConfig) -> list[dict[str, Any]]:
-    """Evaluates and returns the rows {policy, metric, mean, ci95, n, kind, minus_first, minus_first_ci95}."""
-    names = check(config)
-    train_missing(config, names)
-    entries = [entry(name, config) for name in names]
-    results: dict[str, list[list[Sessions]]] = {}  # policy -> seed -> batch
-    with progress("sessions", config.users * sum(len(e.makers) for e in entries)) as bar:
-        for one in entries:
-            results[one.name] = [serve_all(config, make, bar.advance) for make in one.makers]
+    """Evaluates and returns the rows {policy, metric, mean, ci95, n, kind, minus_first, minus_first_ci95}.
+
+    With --users-model there is one such row under each user model, named in `users`.
+    """
+    models = models_of(config)
+    names = check(config, models)
+    train_missing(config, names, models)
+    entries = [entry(name, config, models) for name in names]
+    results = serve_models(config, entries, models)
     kinds = {one.name: one.kind for one in entries}
-    rows = rows_of({name: [values(batches) for batches in seeds] for name, seeds in results.items()}, kinds)
-    title = f"{config.env}, {config.candidates} candidates, slates of {config.slate}, {config.users} users"
-    print_table(wide(rows), title=f"{title}: mean +- half of the 95 % interval; no shift", note=note(config, names))
+    rows = {
+        model: rows_of({name: [values(batches) for batches in seeds] for name, seeds in found.items()}, kinds)
+        for model, found in results.items()
+    }
+    findings = findings_of(entries, {model: returns_of(found) for model, found in results.items()})
+    show(config, names, rows, findings)
+    all_rows = [({"users": model} if model else {}) | row for model, found in rows.items() for row in found]
+    content = {"rows": all_rows} | ({} if findings is None else {"robust": findings.as_dict()})
     if config.json is not None:
-        write_rows(config.json, rows)
+        write_json_atomic(config.json, content)
     if config.out is not None:
-        write_rows(config.out / "rows.json", rows)
-        write_page(config.out / "report.html", title, rows, results, note(config, names))
-        print(f"{config.out / 'report.html'} holds the table, interest drift and quality over a session")
-    return rows
+        write_json_atomic(config.out / "rows.json", content)
+        parts = [Part(model, rows[model], results[model]) for model in models]
+        write_page(config.out / "report.html", title_of(config), parts, note(config, names), findings)
+        print(f"{config.out / 'report.html'} holds the tables, interest drift and quality over a session")
+    return all_rows
 
 
-def check(config: EvaluateConfig) -> list[str]:
-    """The policies' names; UserError naming the flag for what cannot be evaluated, before anything is run."""
-    check_world(world_of(config))
-    for flag, value in (("users", config.users), ("batch", config.batch), ("train-steps", config.train_steps)):
-        if value < 1:
-            raise UserError(f"--{flag} {value}: give a number of at least 1")
-    if config.seed < 0:
-        raise UserError(f"--seed {config.seed}: give a number of at least 0")
-    names = list(dict.fromkeys(name.strip() for name in config.policies.split(",") if name.strip()))
-    if not names:
-        raise UserError("--policies: name at least one policy, like Random,MYOP-GS")
-    for name in names:
-        if name not in (*FIXED, *ONLINE) and not is_learned(name):
-            check_run(name, config)
-    learned = [name for name in names if is_learned(name)]
-    if learned and config.out is None:
-        raise UserError(f"--policies {learned[0]}: has to be trained first; name a folder for that with --out")
-    return names
+def models_of(config: EvaluateConfig) -> dict[str, WorldConfig]:
+    """{user model: its world}; "" for the users of the flags themselves, where no --users-model is given."""
+    world = world_of(config)
+    check_world(world)
+    if config.users_model is None:
+        return {"": world}
+    return user_models(config.users_model, world)
 
 
-def check_run(name: str, config: EvaluateConfig) -> dict[str, Any]:
-    """The settings of the run in folder `name`; UserError when it is none, or one of another world."""
-    path = Path(name)
-    if not (path / "config.json").is_file():
-        known = ", ".join((*FIXED, *ONLINE, *learned_names()))
-        raise UserError(f"--policies {name}: neither a run directory nor a policy; the policies are {known}")
-    content = read_config(path)
-    if content.get("app") != "slateq":
-        raise UserError(f"{path}: a run of the app {content.get('app')}; evaluate takes runs of lmgt slateq train")
-    settings: dict[str, Any] = {RENAMED.get(name, name): value for name, value in content["settings"].items()}
-    for field in SAME:
-        if settings[field] != getattr(config, field):
-            raise UserError(
-                f"{path}: was trained with --{field} {settings[field]}, not {getattr(config, field)}; "
-                f"give --{field} {settings[field]} or another run"
-            )
-    return settings
+def serve_models(
+    config: EvaluateConfig, entries: Sequence[Entry], models: Mapping[str, WorldConfig]
+) -> dict[str, dict[str, list[list[Sessions]]]]:
+    """{user model: {policy: [seed][batch]}}: every policy serves the same users under every model."""
+    results: dict[str, dict[str, list[list[Sessions]]]] = {}
+    with progress("sessions", config.users * sum(len(e.makers) for e in entries) * len(models)) as bar:
+        for model, world in models.items():
+            results[model] = {}
+            for one in entries:
+                believed = one.believed if model else world  # the flags' own users are known as they are
+                results[model][one.name] = [
+                    serve_all(config, world, believed, make, bar.advance) for make in one.makers
+                ]
+    return results
 
 
-def world_of(config: WorldConfig) -> WorldConfig:
-    """The world's part of a command's config."""
-    return WorldConfig(**{name: getattr(config, name) for name in WorldConfig.__dataclass_fields__})
+def show(
+    config: EvaluateConfig,
+    names: Sequence[str],
+    rows: Mapping[str, Sequence[Mapping[str, Any]]],
+    found: Findings | None,
+) -> None:
+    """Prints the tables of the evaluation; under several user models, what holds under all of them in their place."""
+    title = title_of(config)
+    if len(rows) == 1:
+        done, shown = tables(next(iter(rows.values())))
+        print_table(done, title=f"{title}: mean +- half of the 95 % interval; no shift", note=note(config, names))
+        print_table(shown, title="what the slates showed")
+    if found is not None:
+        print_table(found.table(), title=f"{title}: return, and rank with its 95 % interval, by user model")
+        if claims := found.claims_table():
+            print_table(claims, title="Conclusions by user model: paired difference in return, 95 % interval")
+        print(found.sentence())
 
 
-def train_missing(config: EvaluateConfig, names: Sequence[str]) -> None:
-    """Trains the learned policies that were given by name, without a judge, in OUT/trained; finished ones are kept."""
-    for name in names:
-        if not is_learned(name):
-            continue
-        assert config.out is not None  # check saw to it
-        out = config.out / TRAINED / name
-        if (out / "summary.json").exists():
-            check_run(str(out), config)
-            print(f"{name}: {out} is there already")
-            continue
-        from apps.slateq.train import main as train
-
-        print(f"{name}: training {config.train_steps:,} steps for seeds {config.train_seeds}, in {out}")
-        world = asdict_shallow(world_of(config)) | {"simulator": "vectorised"}
-        resume = (out / "config.json").exists()
-        budget = {"steps": config.train_steps, "seeds": config.train_seeds}
-        train(TrainConfig(**world, **budget, algorithm=name, out=out, resume=resume))
-
-
-def asdict_shallow(config: WorldConfig) -> dict[str, Any]:
-    """The fields by name, nested configs as they are."""
-    return {name: getattr(config, name) for name in WorldConfig.__dataclass_fields__}
-
-
-def entry(name: str, config: EvaluateConfig) -> Entry:
-    """What stands behind a name in --policies."""
-    if name in (*FIXED, *ONLINE):
-        kind = "PRIVILEGED rule" if name in PRIVILEGED else "learns here" if name in ONLINE else "fixed rule"
-        return Entry(name, kind, [lambda simulator: make_baseline(name, simulator, np.random.default_rng(config.seed))])
-    from apps.slateq.tensorflow_setup import one_deterministic_thread
-
-    one_deterministic_thread()
-    from apps.slateq.learned import Served
-    from apps.slateq.trainer import policy_folder
-
-    run = Path(name) if not is_learned(name) else (config.out or Path()) / TRAINED / name
-    settings = check_run(str(run), config)
-    with RunLog.open(run) as log:
-        seeds = sorted({*settings["seeds"], *log.results()})  # a run may have been given more of them
-    folders = [policy_folder(run, seed) for seed in seeds]
-    policies = [Served.load(folder) for folder in folders]
-    judge = settings["judge"]
-    kind = f"{settings['algorithm']}, {'no judge' if judge == 'none' else 'judge ' + judge}, {len(folders)} seeds"
-    return Entry(name, kind, [lambda simulator, policy=policy: policy for policy in policies])
+def title_of(config: EvaluateConfig) -> str:
+    """The world, its shape and how many users."""
+    return f"{config.env}, {config.candidates} candidates, slates of {config.slate}, {config.users} users"
 
 
 def serve_all(
-    config: EvaluateConfig, make: Callable[[Simulator], Policy], tick: Callable[[int], None]
+    config: EvaluateConfig,
+    world: WorldConfig,
+    believed: WorldConfig,
+    make: Callable[[Simulator], Policy],
+    tick: Callable[[int], None],
 ) -> list[Sessions]:
-    """The sessions of all users, batch by batch; the users depend on --seed alone."""
-    world = world_of(config)
+    """The sessions of all users of `world`, batch by batch; the users depend on --seed alone.
+
+    The policy serves by the choice scores of the world that it `believed` in while it was trained.
+    """
     size = 1 if config.simulator == "recsim" else min(config.batch, config.users)
     simulator = make_simulator(world, size)
     policy = make(simulator)
+    assumed = None if believed == world else make_simulator(replace(believed, simulator="vectorised"), 1)
     batches = []
     for number, begin in enumerate(range(0, config.users, size)):
         if config.users - begin < size:
             simulator = make_simulator(world, config.users - begin)
-        batches.append(play(simulator, policy, config.seed + number))
+        batches.append(play(simulator, policy, config.seed + number, assumed))
         tick(simulator.users)
     return batches
 
@@ -169,6 +130,11 @@ def values(batches: Sequence[Sessions]) -> dict[str, np.ndarray[Any, np.dtype[np
     return {name: np.concatenate([b.values[name] for b in batches]) for name in batches[0].values}
 
 
+def returns_of(found: Mapping[str, Sequence[Sequence[Sessions]]]) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+    """{policy: returns [seed, user]} under one user model."""
+    return {name: np.array([values(batches)["return"] for batches in seeds]) for name, seeds in found.items()}
+
+
 def note(config: EvaluateConfig, names: Sequence[str]) -> str:
     """What a reader of the table has to know."""
     parts = [f"minus {names[0]}: paired over the same users, with the same luck, of seed {config.seed}."]
@@ -176,4 +142,6 @@ def note(config: EvaluateConfig, names: Sequence[str]) -> str:
         parts.append("quality is PRIVILEGED: it knows each topic's true quality, which no recommender can.")
     if any(name in ONLINE for name in names):
         parts.append(f"{', '.join(n for n in names if n in ONLINE)}: learn from these users while serving them.")
+    if config.users_model is not None:
+        parts.append("Policies serve by the choice scores of the users they were trained under, rules by the first's.")
     return " ".join(parts)

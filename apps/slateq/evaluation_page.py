@@ -1,18 +1,23 @@
-"""One self-contained page about an evaluation: the table, and how interests and quality move over a session."""
+"""One self-contained page about an evaluation: the table, and how interests and quality move over a session.
+
+Under several user models: ranks with intervals, and what is concluded, before such a part for each of them.
+"""
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.slateq.evaluation_rows import wide
+from apps.slateq.evaluation_rows import tables
 from apps.slateq.policies import FIXED, ONLINE
+from apps.slateq.robust.findings import Findings
 from apps.slateq.session_metrics import Sessions
 from lmgt_core.files import write_atomic
-from lmgt_core.report.figures import Bar, Curve, bars_with_intervals, learning_curves
+from lmgt_core.report.figures import Bar, Curve, Dots, bars_with_intervals, dots_with_intervals, learning_curves
 from lmgt_core.report.pages import render_page
 from lmgt_core.training.provenance import provenance
 
@@ -22,16 +27,53 @@ FEWEST = 0.1  # share of the users that a point must still have: later ones are 
 Results = Mapping[str, Sequence[Sequence[Sessions]]]  # policy -> seed -> batch
 
 
-def write_page(out: Path, title: str, rows: Sequence[Mapping[str, Any]], results: Results, note: str) -> None:
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What was found under one user model, "" where there is one without a name."""
+
+    users: str
+    rows: Sequence[Mapping[str, Any]]
+    results: Results
+
+
+def write_page(out: Path, title: str, parts: Sequence[Part], note: str, findings: Findings | None = None) -> None:
     """Writes the page to `out`; every text is escaped."""
     shown = {
         "title": title,
-        "rows": wide(rows),
+        "parts": [
+            {"users": part.users, "tables": tables(part.rows), "figures": figures(part.rows, part.results)}
+            for part in parts
+        ],
         "note": note,
-        "figures": figures(rows, results),
+        "robust": None if findings is None else robust(findings),
         "made": provenance(),
     }
     write_atomic(out, render_page("evaluation.html", shown, TEMPLATES))
+
+
+def robust(findings: Findings) -> dict[str, Any]:
+    """{sentence, ranks: a figure, table, claims} of what was found under several user models."""
+    return {
+        "sentence": findings.sentence(),
+        "ranks": figure(
+            ranks(findings),
+            "Ranks of the policies under each user model",
+            "Rank by mean return, 1 being the best, with its 95 % bootstrap interval over users and seeds.",
+        ),
+        "table": findings.table(),
+        "claims": findings.claims_table(),
+    }
+
+
+def ranks(findings: Findings) -> bytes:
+    """Dots of the policies' ranks, a colour for each user model; the policy with the least worst regret on top."""
+    names = sorted(findings.worst, key=lambda name: findings.worst[name][0])
+    places = {(place.users, place.policy): place for place in findings.places}
+    dots = []
+    for number, model in enumerate(findings.models):
+        found = [places[model, name] for name in names]
+        dots.append(Dots(model, [one.rank for one in found], [one.rank_ci95 for one in found], colour=number))
+    return dots_with_intervals(dots, names, "rank by mean return (1: best)")
 
 
 def figures(rows: Sequence[Mapping[str, Any]], results: Results) -> list[dict[str, str]]:

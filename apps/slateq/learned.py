@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,15 @@ from lmgt_core.errors import UserError
 
 def time_step(features: Features) -> ts.TimeStep:
     """`features` as TF-Agents hands it to a policy; step types and rewards are not looked at."""
-    users = len(features)
-    return ts.TimeStep(
-        step_type=tf.fill([users], tf.constant(ts.StepType.MID)),
-        reward=tf.zeros([users]),
-        discount=tf.ones([users]),
-        observation={name: tf.constant(part) for name, part in features.as_dict().items()},
-    )
+    step_type, reward, discount = _unread(len(features))
+    observation = {name: tf.constant(part) for name, part in features.as_dict().items()}
+    return ts.TimeStep(step_type, reward, discount, observation)
+
+
+@lru_cache(maxsize=64)
+def _unread(users: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """What a policy does not look at, [B] each: made once, since making it costs as much as half of a slate."""
+    return tf.fill([users], tf.constant(ts.StepType.MID)), tf.zeros([users]), tf.ones([users])
 
 
 def padded(features: Features) -> Features:

@@ -38,6 +38,7 @@ class ItemNetwork(network.Network):
         self.value_scale = value_scale
         # Two parts of one layer on (state, item), so that the state's part is computed once for all items.
         self.state_layer, self.item_layer = _dense(hidden[0], seed, 0), _dense(hidden[0], seed, 1, use_bias=False)
+        self.item_layer.build([None, input_tensor_spec["documents"].shape[-1] + 1])  # `call` reads its kernel
         self.deeper = [_dense(size, seed, 2 + i, activation="relu") for i, size in enumerate(hidden[1:])]
         self.head = _dense(1, seed, 20)
         self.shared = [_dense(hidden[0], seed, 21, activation="relu"), _dense(1, seed, 22)] if dueling else []
@@ -50,11 +51,14 @@ class ItemNetwork(network.Network):
         training: bool = False,
     ) -> Values:
         """(values [B, N + 1], ())."""
-        items = _marked(observation["documents"])
+        documents = observation["documents"]
         if self.valued_no_click or self.dueling:
-            values = self._values(observation, items)
+            values = self._values(observation, self.item_layer(_marked(documents)))
             return values if self.valued_no_click else _unvalued(values), network_state
-        values = self._values(observation, items[..., :-1, :])  # nothing asks for that of no click
+        # Nothing asks for the value of no click, and documents have no mark: its weights are left out.
+        rows = tf.reshape(documents, [-1, documents.shape[-1]])
+        items = tf.matmul(rows, self.item_layer.kernel[:-1])
+        values = self._values(observation, tf.reshape(items, [-1, documents.shape[-2], items.shape[-1]]))
         return tf.concat([values, tf.zeros_like(values[..., :1])], axis=-1), network_state
 
     def value_of(self, observation: Observation, item: tf.Tensor) -> tf.Tensor:
@@ -62,17 +66,17 @@ class ItemNetwork(network.Network):
 
         The same as picking it from `call`, for a fraction of the work.
         """
-        items = _marked(observation["documents"])
-        none = items.shape[1] - 1
+        none = observation["documents"].shape[1]
         needed = [item, tf.fill(tf.shape(item), tf.cast(none, item.dtype))] if self.dueling else [item]
-        values = self._values(observation, tf.gather(items, tf.stack(needed, 1), batch_dims=1))[:, 0]
+        items = _marked_at(observation["documents"], tf.stack(needed, 1))
+        values = self._values(observation, self.item_layer(items))[:, 0]
         return values if self.valued_no_click else tf.where(item < none, values, tf.zeros_like(values))
 
     def _values(self, observation: Observation, items: tf.Tensor) -> tf.Tensor:
-        """[B, M] the values of items [B, M, D + 1]; for dueling values the last has to be no click."""
+        """[B, M] the values of `items` [B, M, H] behind their layer; for dueling values the last has to be no click."""
         history = observation["history"]
         state = tf.concat([observation["user"], history if self.history else tf.zeros_like(history)], axis=-1)
-        layer = tf.nn.relu(self.state_layer(state)[..., None, :] + self.item_layer(items))
+        layer = tf.nn.relu(self.state_layer(state)[..., None, :] + items)
         rows = tf.reshape(layer, [-1, layer.shape[-1]])  # of matrices, TensorFlow joins product, bias and relu
         for deeper in self.deeper:
             rows = deeper(rows)
@@ -130,6 +134,14 @@ def _marked(documents: tf.Tensor) -> tf.Tensor:
     marks = tf.zeros_like(documents[..., :1])
     none = tf.concat([tf.zeros_like(documents[..., :1, :]), tf.ones_like(marks[..., :1, :])], axis=-1)
     return tf.concat([tf.concat([documents, marks], axis=-1), none], axis=-2)
+
+
+def _marked_at(documents: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+    """The items [B, M, D + 1] of `_marked` at `places` [B, M], for a fraction of the work where these are few."""
+    none = documents.shape[1]
+    mark = tf.cast(places == none, documents.dtype)[..., None]
+    chosen = tf.gather(documents, tf.minimum(places, tf.cast(none - 1, places.dtype)), batch_dims=1)
+    return tf.concat([tf.where(mark > 0, tf.zeros_like(chosen), chosen), mark], axis=-1)
 
 
 def _unvalued(values: tf.Tensor) -> tf.Tensor:

@@ -95,7 +95,11 @@ class EvaluateConfig(WorldConfig):
     policies: str = "Random,MYOP-GS,quality"
     """Names and run directories, separated by commas; differences are paired with the first. Random, MYOP-TS, MYOP-GS,
     MYOP-OS; popularity, UCB, Thompson (they learn from the users they serve here); quality (PRIVILEGED: knows each
-    topic's true quality); a learned policy's name is trained first, in OUT/trained."""
+    topic's true quality); a learned policy's name is trained first, in OUT/trained (NAME@MODEL: under users MODEL)."""
+    users_model: str | None = None
+    """Evaluate under each of these users, separated by commas: proportional, logit, cascade, exp-cascade, distribution;
+    MODEL:drawn lets their parameters differ (--users-ranges). Policies given by name are trained under the first, whose
+    choices the rules expect too; a run folder's policies expect those of its own training."""
     users: int = 5000
     """Sessions."""
     seed: int = 20_261

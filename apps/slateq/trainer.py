@@ -12,7 +12,7 @@ from tf_agents.trajectories import trajectory
 from tf_agents.utils import common
 
 from apps.slateq.describe import clicks, viewers
-from apps.slateq.features import Features, features
+from apps.slateq.features import features
 from apps.slateq.history import SessionHistory
 from apps.slateq.learned import Served, save_policy, time_step
 from apps.slateq.learners import World, make_agent, make_replay
@@ -97,9 +97,9 @@ class Trainer:
 
     def _step(self) -> None:
         """Serves every user one slate, and learns."""
-        observation, seen = self.observation, self.features
+        observation, seen = self.observation, time_step(self.features)
         self.agent.epsilon.assign(self.epsilon)
-        slates = np.asarray(self._act(time_step(seen)).action.numpy())
+        slates = np.asarray(self._act(seen).action.numpy())
         feedback = self.simulator.step(slates)
         tickets = self._submit(observation, slates, feedback)
         self.history.add(feedback)
@@ -199,15 +199,15 @@ class Trainer:
 
 
 def remembered(
-    seen: Features, slates: Integers, feedback: Feedback, shift: Floats, simulator: Simulator
+    seen: ts.TimeStep, slates: Integers, feedback: Feedback, shift: Floats, simulator: Simulator
 ) -> trajectory.Trajectory:
-    """One step of all users, as the replay keeps it."""
+    """One step of all users, as the replay keeps it; `seen` is what was acted on."""
     users, k = slates.shape
     nothing = feedback.clicked == k
     place = slates[np.arange(users), np.where(nothing, 0, feedback.clicked)]
     return trajectory.Trajectory(
-        step_type=tf.fill([users], tf.constant(ts.StepType.MID)),
-        observation={name: tf.constant(part) for name, part in seen.as_dict().items()},
+        step_type=seen.step_type,
+        observation=seen.observation,
         action=tf.constant(slates),
         policy_info={
             "clicked": tf.constant(np.where(nothing, simulator.candidates, place)),

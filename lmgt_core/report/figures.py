@@ -73,6 +73,21 @@ class Bar:
     colour: int = 0
 
 
+@dataclass(frozen=True)
+class Dots:
+    """One series of dots: `values[i]` and its interval stand in the i-th line; None leaves it empty."""
+
+    label: str
+    values: Sequence[float | None]
+    intervals: Sequence[Interval | None]
+    baseline: bool = False
+    colour: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.values) != len(self.intervals):
+            raise ValueError(f"dots {self.label}: {len(self.values)} values and {len(self.intervals)} intervals")
+
+
 def learning_curves(
     curves: Sequence[Curve], x_label: str, y_label: str, title: str = "", file_format: Format = "svg"
 ) -> bytes:
@@ -107,6 +122,34 @@ def bars_with_intervals(bars: Sequence[Bar], x_label: str, title: str = "", file
         return rendered(figure, file_format)
 
 
+def dots_with_intervals(
+    dots: Sequence[Dots], lines: Sequence[str], x_label: str, title: str = "", file_format: Format = "svg"
+) -> bytes:
+    """An image of a line for each of `lines`, first on top, and in it each series' dot with its 95 % interval."""
+    height = 0.2 + 0.1 * len(dots)
+    with figure_of(1.1 + height * len(lines) + 0.16 * -(-len(dots) // 2)) as (figure, axes):
+        for number, one in enumerate(dots):
+            there = [
+                (line + 0.7 * ((number + 0.5) / len(dots) - 0.5), value, ends)
+                for line, (value, ends) in enumerate(zip(one.values, one.intervals, strict=True))
+                if value is not None
+            ]
+            for at, _, ends in there:
+                if ends is not None:
+                    axes.plot(ends, [at, at], color=_colour(one), linewidth=1.8, solid_capstyle="butt")
+            x, y = [value for _, value, _ in there], [at for at, _, _ in there]
+            marker = MARKERS[one.colour % len(MARKERS)]
+            axes.plot(x, y, marker, color=_colour(one), label=one.label, markersize=5)
+        axes.set_yticks(range(len(lines)), lines)
+        axes.set_ylim(len(lines) - 0.5, -0.5)
+        axes.grid(visible=False, axis="y")
+        for edge in range(1, len(lines)):
+            axes.axhline(edge - 0.5, color="#dddddd", linewidth=0.6)
+        axes.set_xlabel(x_label)
+        finish(figure, axes, title, legend=bool(dots))
+        return rendered(figure, file_format)
+
+
 def _draw_curve(axes: "Axes", curve: Curve) -> None:
     if not curve.x:
         return
@@ -129,7 +172,7 @@ def _draw_curve(axes: "Axes", curve: Curve) -> None:
     axes.fill_between(curve.x, low, high, where=known, color=colour, alpha=0.15, linewidth=0)
 
 
-def _colour(mark: Curve | Bar) -> str:
+def _colour(mark: Curve | Bar | Dots) -> str:
     palette = BASELINES if mark.baseline else COLOURS
     return palette[mark.colour % len(palette)]
 

@@ -65,6 +65,12 @@ METRICS: Mapping[str, str] = {
     "click rate": "Share of the slates of which a document was clicked.",
     "quality": "Mean quality of the documents clicked.",
     "diversity": "How many topics the clicks are spread over (exponential of their entropy).",
+    "click through rate": "Clicks divided by documents shown; from 0 to 1 / slate size.",
+    "ndcg": "Discounted gain of the slates by the user's true interest, over that of the best slates; 0 to 1.",
+    "catalogue coverage": "Share of the topics of which the session showed a document; 0 to 1.",
+    "intra list diversity": "Share of pairs of documents in a slate whose topics differ; 0 to 1.",
+    "novelty": "Bits of surprise of a topic shown: minus log2 of its share of what the session showed before.",
+    "worst regret": "The most that a policy's mean return is behind the best unprivileged one's under any user model.",
     "minus the first": "Difference to the first policy on the same users, in return.",
     # control, tabular
     "win rate": "Share of the games won.",

@@ -53,8 +53,11 @@ def computed(run: Run, folder: Path, stored: Mapping[str, Any] | None = None) ->
 
 
 def row_numbers(path: Path, stored: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Of a table that a command wrote with --json: its rows."""
+    """Of a table that a command wrote with --json: its rows, without those of metrics that are not stored."""
     rows = json.loads(path.read_text())["rows"]
+    if stored is not None:
+        metrics = {row.get("metric") for row in stored["rows"]}
+        rows = [row for row in rows if row.get("metric") in metrics]
     before = [None] * len(rows) if stored is None or len(stored["rows"]) != len(rows) else stored["rows"]
     return {"rows": [chosen(row, known) for row, known in zip(rows, before, strict=True)]}
 

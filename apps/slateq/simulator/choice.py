@@ -4,19 +4,23 @@ Two steps, so that a recommender can take the first for all candidates and the s
 user to a document gives a score, and the scores of a slate give probabilities.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TypeAlias
 
 import numpy as np
 
 from apps.slateq.simulator.protocol import ChoiceModel, Integers, Scores
 from lmgt_core.errors import UserError
 
+Number: TypeAlias = float | Scores  # the same for all users, or each user's own, as a column [B, 1]
+
 
 @dataclass(frozen=True)
 class MultinomialProportional:
     """P(i) is proportional to affinity - min_normalizer, and that of no click to no_click_mass - min_normalizer."""
 
-    no_click_mass: float
+    no_click_mass: Number
     min_normalizer: float
     name = "multinomial-proportional"
 
@@ -33,7 +37,7 @@ class MultinomialProportional:
 class MultinomialLogit:
     """P(i) is proportional to exp(affinity), and that of no click to exp(no_click_mass)."""
 
-    no_click_mass: float
+    no_click_mass: Number
     name = "multinomial-logit"
 
     def scores(self, affinity: Scores) -> Scores:
@@ -55,8 +59,8 @@ class _Cascade:
     are the probability of a click on a document that is looked at; no click is what remains and scores 0.
     """
 
-    attention_prob: float
-    score_scaling: float
+    attention_prob: Number
+    score_scaling: Number
 
     def probabilities(self, scores: Scores) -> Scores:
         """[..., K + 1] the chance of getting to each place without a click, times that of a click there."""
@@ -71,7 +75,7 @@ class _Cascade:
     def _scaled(self, scores: Scores) -> Scores:
         scaled = self.score_scaling * scores
         if (scaled > 1).any():
-            raise ValueError(f"score_scaling {self.score_scaling:g} makes a click more than certain")
+            raise ValueError(f"score_scaling {np.max(self.score_scaling):g} makes a click more than certain")
         return _with_no_click(scaled, 0.0)
 
 
@@ -156,10 +160,17 @@ def choose(probabilities: Scores, uniform: Scores) -> Integers:
     return place
 
 
-def _with_no_click(scores: Scores, no_click: float) -> Scores:
+def of_each_user(model: ChoiceModel, numbers: Mapping[str, Scores]) -> ChoiceModel:
+    """`model` with those of `numbers` [B] that it has; the other names are not its own."""
+    own = {field.name for field in fields(model)}  # type: ignore[arg-type]
+    mine = {name: number[:, None] for name, number in numbers.items() if name in own}
+    return replace(model, **mine) if mine else model  # type: ignore[type-var]
+
+
+def _with_no_click(scores: Scores, no_click: Number) -> Scores:
     out = np.empty((*scores.shape[:-1], scores.shape[-1] + 1), scores.dtype)
     out[..., :-1] = scores
-    out[..., -1] = no_click
+    out[..., -1:] = no_click
     return out
 
 

@@ -14,6 +14,7 @@ from apps.slateq.policies import FIXED, LEARNED, ONLINE, PAPER, is_learned, lear
 from apps.slateq.session_metrics import METRICS, Tally, play
 from apps.slateq.simulator.make import make_simulator
 from apps.slateq.simulator.protocol import Feedback, Observation
+from apps.slateq.slate_metrics import SLATE_METRICS
 from apps.slateq.snapshot import from_bytes, to_bytes
 from lmgt_core.errors import UserError
 
@@ -90,8 +91,8 @@ def test_a_baseline_serves_whole_sessions_and_equal_seeds_give_equal_ones(name: 
         return play(simulator, make_baseline(name, simulator, np.random.default_rng(1)), seed=3).values
 
     first, second = run(), run()
-    assert set(first) == set(METRICS)
-    for metric in METRICS:
+    assert set(first) == {*METRICS, *SLATE_METRICS}
+    for metric in first:
         np.testing.assert_array_equal(first[metric], second[metric])
     assert (first["return"] > 0).all() and (first["length"] >= 2).all()
 

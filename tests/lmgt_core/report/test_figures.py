@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lmgt_core.report.figures import COLOURS, Bar, Curve, bars_with_intervals, learning_curves
+from lmgt_core.report.figures import (
+    COLOURS,
+    Bar,
+    Curve,
+    Dots,
+    bars_with_intervals,
+    dots_with_intervals,
+    learning_curves,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 CURVES = [
@@ -111,3 +119,13 @@ bars_with_intervals([Bar("a", 1.0)], "x")
 assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+
+def test_every_series_of_dots_has_its_colour_and_an_empty_line_where_it_says_nothing() -> None:
+    some = Dots("some", [1.0, None], [(1.0, 1.5), None])
+    both = Dots("both", [2.0, 1.0], [None, (1.0, 2.0)], colour=1)
+    image = dots_with_intervals([some, both], ["first", "second"], "rank", "title", "png")
+    assert has_colour(image, COLOURS[0]) and has_colour(image, COLOURS[1])
+    assert not has_colour(dots_with_intervals([both], ["first", "second"], "rank", "", "png"), COLOURS[0])
+    with pytest.raises(ValueError, match="some: 1 values and 2 intervals"):
+        Dots("some", [1.0], [None, None])
