@@ -100,9 +100,7 @@ def checked_click(rows: Theirs, slate: Integers, lengths: Integers, candidates: 
         if not arrow().types.is_integer(column.type):
             rows.refuse_type(name, "whole numbers")
         click = column.fill_null(NOTHING).to_numpy().astype(np.int64)
-        rows.refuse(
-            ~none & ((click < 0) | (click >= lengths)), name, "there is no such place in the slate (the first is 0)"
-        )
+        rows.refuse(~none & ((click < 0) | (click >= lengths)), name, "the slate has no such place, from 0")
     else:
         item = place_of_one(rows, name, candidates)
         hit = (slate == item[:, None]) & (slate != NOTHING)
@@ -114,7 +112,7 @@ def checked_click(rows: Theirs, slate: Integers, lengths: Integers, candidates: 
 
 
 def checked_more(rows: Theirs, candidates: Any, counts: Integers, lengths: Integers) -> dict[str, Any]:
-    """{column: (values [B, M], lengths [B])} of what describes users and candidates, and of what policies make of them."""
+    """{column: (values [B, M], lengths [B])} of what describes users and candidates, and of what policies do."""
     found: dict[str, Any] = {}
     for name in rows.columns:
         if name in ("context", "features"):

@@ -57,7 +57,7 @@ class ColumnMap:
 
     @classmethod
     def of(cls, path: Path, given: Mapping[str, str], there: Sequence[str]) -> "ColumnMap":
-        """The map for a file with the columns `there`; UserError for one that is named and missing, or wanted and not named."""
+        """The map for a file with the columns `there`; UserError for one that is missing, or wanted and not named."""
         ours = [*WANTED, *OPTIONAL, *(n for n in there if n.startswith((SCORES, SLATES)))]
         names = {name: name for name in ours if name in there} | dict(given)
         for name, theirs in names.items():

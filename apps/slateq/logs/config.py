@@ -15,7 +15,7 @@ class LogConfig(WorldConfig):
     policy: str = "Random"
     """Random, MYOP-TS, MYOP-GS, MYOP-OS, quality (PRIVILEGED: knows each topic's true quality), or a run directory."""
     epsilon: float = 0.3
-    """Share of slates that are drawn at random instead, each equally likely: without it no other policy can be judged."""
+    """Share of slates that are drawn at random instead: without them no other policy can be judged by the log."""
     train_seed: int | None = None
     """Of a run directory: the seed whose policy serves (default: the run's first)."""
     sessions: int = 1000
@@ -40,6 +40,6 @@ class ImportConfig:
     source: Positional[Path]
     """The Parquet file."""
     columns: tuple[str, ...] = ()
-    """Which columns are which: OURS=YOURS, or a YAML file of lines like `time: shown_at`; the others keep their names."""
+    """Which column is which: OURS=YOURS, or a YAML file of lines like `time: shown_at`; others keep their names."""
     out: Path = Path("log.parquet")
     """The file that is written."""

@@ -1,4 +1,4 @@
-"""`lmgt slateq log`: sessions of a policy that sometimes shows a random slate, with the probability of what it showed."""
+"""`lmgt slateq log`: sessions of a policy that sometimes shows a random slate, and the chance of each."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -50,16 +50,18 @@ def main(config: LogConfig) -> Written:
     simulator = make_simulator(world, 1 if config.simulator == "recsim" else min(config.batch, config.sessions))
     serve = _serving(config, simulator)
 
-    def shows(seen: Features) -> Mixture:
-        return Mixture(serve(seen), config.epsilon, np.full(len(seen), config.candidates))
+    epsilon = 1.0 if config.policy == "Random" else config.epsilon
 
-    about = {"world": plain(world), "policy": config.policy, "epsilon": config.epsilon, "seed": config.seed}
+    def shows(seen: Features) -> Mixture:
+        return Mixture(serve(seen), epsilon, np.full(len(seen), config.candidates))
+
+    about = {"world": plain(world), "policy": config.policy, "epsilon": epsilon, "seed": config.seed}
     written = write_log(config.out, world, simulator, shows, config.sessions, config.seed, about)
     mean = written.reward / written.sessions
     print(
         f"{config.out}: {written.slates:,} slates in {written.sessions:,} sessions of {config.policy}, {mean:.1f} each"
     )
-    if config.epsilon == 0:
+    if epsilon == 0:
         print(
             "without --epsilon the log holds one slate where it could hold any: other policies cannot be judged by it"
         )

@@ -1,4 +1,4 @@
-"""`lmgt slateq estimate`: a log streams by once, in batches, and every policy is estimated on the same resamples of it."""
+"""`lmgt slateq estimate`: a log streams by once, and every policy is estimated on the same resamples of it."""
 
 import hashlib
 import time

@@ -13,13 +13,13 @@ class EstimateConfig:
     log: Positional[Path]
     """A Parquet file that `lmgt slateq log` or `lmgt slateq import` wrote."""
     policy: tuple[str, ...] = ("Random",)
-    """What to evaluate; the others are compared with the first. Random; scores:NAME, the highest of the log's column
-    scores.NAME first; slates:NAME, what the column slates.NAME holds; in logs of simulated worlds also MYOP-TS, MYOP-GS,
-    MYOP-OS, quality (PRIVILEGED) and run directories. With ?epsilon=.1 a tenth of the slates are random; scores:NAME
-    with ?temperature=.5 draws item after item from the softmax of the scores divided by that."""
+    """What to evaluate; all are compared with the first. Random; scores:NAME, the highest of the log's column
+    scores.NAME first; slates:NAME, what the column slates.NAME holds; in logs of simulated worlds also MYOP-TS,
+    MYOP-GS, MYOP-OS, quality (PRIVILEGED) and run directories. With ?epsilon=.1 a tenth of the slates are random;
+    scores:NAME with ?temperature=.5 draws item after item from the softmax of the scores divided by that."""
     decide: str = "dr"
     """The estimator that the last line decides by, chosen before looking: dr or ips for single slates, pdis-cv, pdis or
-    trajectory for sessions, sn-... for any of them self-normalised; see docs/how-to/decide-from-logs.md for the others."""
+    trajectory for sessions, sn-... for any of them self-normalised; docs/how-to/decide-from-logs.md has the others."""
     resamples: int = 400
     """Of the sessions, for the intervals."""
     seed: int = 0

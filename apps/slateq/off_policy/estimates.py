@@ -20,7 +20,7 @@ class Estimate:
     """What one estimator says of one policy.
 
     `resampled` [1 + R] is the value and the same of each resample; `effective` is how many slates or sessions of the
-    evaluated policy's own would tell as much; `mean_weight` should be 1. `warning` is "" where nothing speaks against it.
+    evaluated policy's own would tell as much; `mean_weight` should be 1. `warning` is "" where there is none.
     """
 
     estimator: str
@@ -85,7 +85,7 @@ def health(sums: Sums, name: str) -> tuple[float, float, str]:
     sizes = np.divide(weight[:, :, 0] ** 2, squares, out=np.zeros_like(squares), where=squares > 0)
     reached = sums.alive if sizes.shape[1] == len(sums.alive) else np.ones(sizes.shape[1])
     effective = float(np.average(sizes.min(axis=0), weights=reached))
-    means = weight / count  # [J, T, 1 + R]
+    means = weight / np.maximum(count, 1)  # [J, T, 1 + R]
     off = np.where(sizes >= min(FEW, sizes.max()), means[:, :, 0] - 1, 0.0)  # of too few weights nothing can be said
     worst = np.unravel_index(np.abs(off).argmax(), off.shape)
     mean_weight, error = 1 + float(off[worst]), float(means[worst][1:].std())
@@ -100,7 +100,7 @@ def health(sums: Sums, name: str) -> tuple[float, float, str]:
 
 
 def difference(first: Estimate, second: Estimate) -> dict[str, Any]:
-    """{"estimator", "per", "difference", "ci95", "warning"}: the second policy minus the first, on the same resamples."""
+    """{"estimator", "per", "difference", "ci95", "warning"}: the second minus the first, on the same resamples."""
     resampled = second.resampled - first.resampled
     return {
         "estimator": first.estimator,

@@ -1,8 +1,8 @@
 """What is kept of a log while it streams by: sums, each of them also for many resamples of the sessions.
 
 A resample counts each session as often as a Poisson variable of mean 1 says (the Poisson bootstrap; Chamandy et al.
-2012, "Estimating Uncertainty for Massive Data Streams"). The variable is drawn from the session's id and the number of the
-resample alone, so that batches, an interruption or another policy change nothing: policies are compared in pairs.
+2012, "Estimating Uncertainty for Massive Data Streams"). The variable is drawn from the session's id and the number of
+the resample alone, so batches, an interruption or another policy change nothing: policies are compared in pairs.
 """
 
 from collections.abc import Mapping

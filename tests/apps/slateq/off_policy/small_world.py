@@ -31,7 +31,7 @@ def policies(draw: st.DrawFn) -> SlateDistribution:
 def chances_of_clicks(draw: st.DrawFn, kind: str) -> NDArray[np.float64]:
     """[6, 3] P(click at place 0, at place 1, nowhere) for each of the SLATES.
 
-    "any": whatever it may be. "cascade": a click depends on what stands above. "independent": on the item and its place.
+    "any": whatever it may be. "cascade": a click depends on what stands above. "independent": on item and place.
     """
     if kind == "any":
         raw = draw(arrays(float, (6, 3), elements=shares))

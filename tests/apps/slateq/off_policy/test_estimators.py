@@ -1,4 +1,4 @@
-"""Estimators against every outcome of a small world, by hand, and against Open Bandit Pipeline where it is installed."""
+"""Estimators against every outcome of a small world, by hand, and beside Open Bandit Pipeline if it is there."""
 
 from dataclasses import replace
 from itertools import product
@@ -250,5 +250,3 @@ def test_open_bandit_pipeline_says_the_same() -> None:
         evaluation_policy_action_dist=following.ravel(),
     )
     assert theirs == pytest.approx({name: ours[name] for name in theirs}, rel=1e-6)
-
-
