@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from apps.slateq.logs.schema import NOTHING, Floats, Integers
 
-STEP = 0.25  # of the logarithm of time in `PlackettLuce.items`
+STEP = 0.35  # of the logarithm of time in `PlackettLuce.items`
 SPREAD = 60.0  # scores further under the best than this count as this far
-EARLY = 16.0  # of the logarithm of time before the first arrivals: nothing has happened then, to 14 digits
+EARLY = 11.0  # of the logarithm of time before the first arrivals: no two have rung by then, to nine digits
 
 
 class SlateDistribution(Protocol):
@@ -110,7 +110,7 @@ class PlackettLuce:
         return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
 
     def items(self, slate: Integers) -> Floats:
-        """[B, K], by numerical integration, to about ten digits.
+        """[B, K], by numerical integration, to about nine digits.
 
         The order is that in which N clocks ring that go at the rates exp(scores). An item is at place k if exactly k
         others have rung when it does: an integral over that time, of a polynomial's coefficient.
