@@ -10,7 +10,7 @@ import numpy as np
 from apps.slateq.logs.reader import Log
 from apps.slateq.logs.schema import SCORES, Slates
 from apps.slateq.off_policy.config import EstimateConfig
-from apps.slateq.off_policy.estimates import SELF_NORMALISED, Estimate, difference, estimates_of, interval
+from apps.slateq.off_policy.estimates import ALWAYS_PLAIN, SELF_NORMALISED, Estimate, difference, estimates_of, interval
 from apps.slateq.off_policy.estimators import (
     SESSION,
     SLATE,
@@ -74,7 +74,7 @@ def check(config: EstimateConfig) -> tuple[Log, list[EvaluatedPolicy]]:
         raise UserError("--policy: name at least one")
     known = {name: missing for name, missing in possible(log.columns, with_sessions(log))}
     wanted = config.decide.removeprefix(SELF_NORMALISED)
-    if wanted not in (*SLATE, *SESSION):
+    if wanted not in (*SLATE, *SESSION) or (wanted != config.decide and wanted in ALWAYS_PLAIN):
         raise UserError(f"--decide {config.decide}: no such estimator; there are: {', '.join((*SLATE, *SESSION))}")
     if wanted not in known:
         raise UserError(

@@ -19,7 +19,7 @@ class EstimateConfig:
     scores:NAME with ?temperature=.5 draws item after item from the softmax of the scores divided by that."""
     decide: str = "dr"
     """The estimator that the last line decides by, chosen before looking: dr or ips for single slates, pdis-cv, pdis or
-    trajectory for sessions, sn-... for any of them self-normalised; docs/how-to/decide-from-logs.md has the others."""
+    trajectory for sessions, sn-... for one self-normalised; docs/how-to/decide-from-logs.md has the others."""
     resamples: int = 400
     """Of the sessions, for the intervals."""
     seed: int = 0

@@ -10,6 +10,7 @@ from apps.slateq.off_policy.estimators import SESSION
 from apps.slateq.off_policy.sums import Sums
 
 SELF_NORMALISED = "sn-"
+ALWAYS_PLAIN = ("pdis-cv",)
 FEW = 100.0  # an effective sample of fewer slates, or sessions, is no ground for a decision
 ROUNDING = 1e-5  # of propensities that were logged in single precision
 ODD = 4.0  # standard errors between the mean weight and 1 that chance does not explain
@@ -51,13 +52,18 @@ def interval(resampled: Floats) -> tuple[float, float] | None:
 
 
 def estimates_of(sums: Sums) -> list[Estimate]:
-    """Two for each estimator that was summed, plain and self-normalised, in the order of the sums."""
+    """Two for each estimator that was summed, plain and self-normalised, in the order of the sums.
+
+    pdis-cv is not self-normalised: what it adds is 0 in the mean, and large parts of it would no longer cancel.
+    """
     found = []
     for name in sums.families:
         effective, mean_weight, warning = health(sums, name)
         per = "session" if name in SESSION else "slate"
         plain, normalised = values_of(sums, name)
         found.append(Estimate(name, per, plain, effective, mean_weight, warning))
+        if name in ALWAYS_PLAIN:
+            continue
         found.append(Estimate(SELF_NORMALISED + name, per, normalised, effective, mean_weight, warning))
     return found
 
