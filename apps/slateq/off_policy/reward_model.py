@@ -1,8 +1,9 @@
 """Regressions of rewards on a slate's beginning: the control variates of the doubly robust estimators.
 
 For each place k, ridge regression of what is earned from there on, on what describes the user, the item at k and the
-sum of the items above it. Sessions fall into two halves, and each half is predicted by what was fitted to the other: a
-prediction that has seen its own reward would bias the estimator.
+sum of the items above it. The penalty is the number of inputs (standardised): a prior by which all of them together
+explain as much as they leave unexplained. Sessions fall into two halves, and each half is predicted by what was fitted
+to the other: a prediction that has seen its own reward would bias the estimator.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from numpy.typing import NDArray
 from apps.slateq.logs.schema import NOTHING, SCORES, Floats, Integers, Slates
 from apps.slateq.off_policy.distributions import SlateDistribution
 
-RIDGE = 1e-3  # times the number of rows, on standardised features
 READS = ("context", "features", "history", "choice_scores")  # and every column of scores
 Coefficients = NDArray[np.float64]
 
@@ -134,12 +134,12 @@ def _fitted(inputs: Inputs, slate: Integers, place: int, target: Floats, half: I
     there = slate[:, place] != NOTHING
     item = np.take_along_axis(inputs.item, np.where(there, slate[:, place], 0)[:, None, None], axis=1)[:, 0]
     design = np.c_[np.ones(len(target)), inputs.user, item, _above(inputs, slate, place)]
+    penalty = np.r_[1e-9, np.full(design.shape[1] - 1, design.shape[1] - 1.0)]
     out = np.zeros((2, design.shape[1]))
     for number in (0, 1):
         mine = there & (half == number)
         if mine.any():
-            x, penalty = design[mine], np.full(design.shape[1], RIDGE * mine.sum())
-            penalty[0] = 1e-9
+            x = design[mine]
             out[number] = np.linalg.solve(x.T @ x + np.diag(penalty), x.T @ target[mine])
     return out
 
