@@ -12,6 +12,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy is imported
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +35,13 @@ from apps.slateq.off_policy.sums import Sums, poisson_weights
 from apps.slateq.simulator.make import make_simulator
 from lmgt_core.files import read_json, write_json_atomic
 from lmgt_core.terminal.progress import progress
-from lmgt_core.training.provenance import command_line, git_revision, machine
+from lmgt_core.training.provenance import git_revision, machine
 
 LOGGING = 1.0  # how strongly the policy that serves leans to what users like
 POLICIES = {"near": 1.5, "middle": 3.0, "far": 6.0, "missing": 1.0}  # the same of those that are evaluated
 SIZES = {300: 200, 1000: 200, 3000: 100, 10_000: 60}  # slates in a log -> how many such logs
-SLATES = 5  # of a session in the setting "sessions", whose logs have a third as many sessions as others have slates
-TRUTH = 2_000_000  # slates served to find it
+SLATES = 5  # of a session in the setting "sessions"
+TRUTH = 1_000_000  # slates served to find it
 CASCADE = EvolutionConfig(score_scaling=0.4)
 SETTINGS: Mapping[str, tuple[str, WorldConfig]] = {
     "slates": ("single slates, multinomial users", WorldConfig(session_steps=1)),
@@ -53,10 +55,14 @@ SETTINGS: Mapping[str, tuple[str, WorldConfig]] = {
 
 @dataclass(frozen=True)
 class OffPolicyConfig:
-    """Measures the estimators and writes one JSON file of rows for each setting."""
+    """Measures the estimators; what is there already is not measured again."""
 
     settings: tuple[str, ...] = tuple(SETTINGS)
-    """slates, cascade, sessions; what is there already is not measured again."""
+    """slates, cascade, sessions."""
+    policies: tuple[str, ...] = tuple(POLICIES)
+    """near, middle, far, missing."""
+    sizes: tuple[int, ...] = tuple(SIZES)
+    """Slates in a log; logs of sessions have a third as many sessions."""
     out: Path = Path("runs/off-policy")
     resamples: int = 400
     share: float = 1.0
@@ -141,27 +147,27 @@ def estimate(rows: Slates, leaning: float, sessions: bool, resamples: int) -> Su
     return sums
 
 
-def measure(setting: str, config: OffPolicyConfig) -> list[dict[str, Any]]:
-    """{setting, policy, sessions, estimator, logs, truth, bias, rmse, covered, warned, effective} for each."""
+def measure(setting: str, policy: str, slates: int, truth: float, config: OffPolicyConfig) -> list[dict[str, Any]]:
+    """{setting, policy, sessions, estimator, logs, truth, bias, rmse, covered, warned, effective} of each estimator."""
     _, world = SETTINGS[setting]
-    sessions, rows = setting == "sessions", []
-    truth = {name: truth_of(world, leaning, 10**6) for name, leaning in POLICIES.items()}
-    counts = {size // 3 if sessions else size: max(2, round(config.share * count)) for size, count in SIZES.items()}
-    with progress("logs", sum(counts.values()) * len(POLICIES)) as bar:
-        for size, count in counts.items():
-            for name, leaning in POLICIES.items():
-                drawn = logs(world, size, name == "missing", 0)
-                found: dict[str, list[tuple[float, bool, bool, float]]] = {}
-                for _ in range(count):
-                    for one in estimates_of(estimate(next(drawn), leaning, sessions, config.resamples)):
-                        right, ci95 = truth[name][one.per], one.ci95
-                        covered = ci95 is not None and ci95[0] <= right <= ci95[1]
-                        outcome = (one.value - right, covered, bool(one.warning), one.effective)
-                        found.setdefault(one.estimator, []).append(outcome)
-                    bar.advance()
-                per = "session" if sessions else "slate"
-                rows += [row(setting, name, size, one, truth[name][per], each) for one, each in found.items()]
-    return rows
+    size = sessions_in(setting, slates)
+    drawn = logs(world, size, policy == "missing", 0)
+    found: dict[str, list[tuple[float, bool, bool, float]]] = {}
+    count = max(2, round(config.share * SIZES[slates]))
+    with progress(f"{setting}, {policy}, {size:,}: logs", count) as bar:
+        for _ in range(count):
+            sums = estimate(next(drawn), POLICIES[policy], setting == "sessions", config.resamples)
+            for one in estimates_of(sums):
+                covered = one.ci95 is not None and one.ci95[0] <= truth <= one.ci95[1]
+                outcome = (one.value - truth, covered, bool(one.warning), one.effective)
+                found.setdefault(one.estimator, []).append(outcome)
+            bar.advance()
+    return [row(setting, policy, size, one, truth, each) for one, each in found.items()]
+
+
+def sessions_in(setting: str, slates: int) -> int:
+    """How many sessions a log of this size has."""
+    return slates // 3 if setting == "sessions" else slates
 
 
 def row(
@@ -188,24 +194,26 @@ def row(
     }
 
 
-def main(config: OffPolicyConfig) -> None:
-    """Measures what is not there yet."""
-    for setting in config.settings:
-        path = config.out / f"{setting}.json"
-        if path.exists():
-            print(f"{path} is there already: {len(read_json(path)['rows'])} rows")
-            continue
+def kept(path: Path, make: Callable[[], Any]) -> Any:
+    """What the file holds, which is made first where there is none."""
+    if not path.exists():
         start = time.process_time()
-        rows = measure(setting, config)
-        about = {
-            "command": command_line(),
-            "revision": git_revision(Path(lmgt_core.__path__[0])),
-            "cpu": machine()["cpu"],
-            "seconds": round(time.process_time() - start),
-            "resamples": config.resamples,
-        }
-        write_json_atomic(path, about | {"rows": rows})
-        print(f"{path}: {len(rows)} rows in {about['seconds']} CPU seconds")
+        found = make()
+        about = {"revision": git_revision(Path(lmgt_core.__path__[0])), "cpu": machine()["cpu"]}
+        write_json_atomic(path, about | {"seconds": time.process_time() - start, "found": found})
+    return read_json(path)
+
+
+def main(config: OffPolicyConfig) -> None:
+    """Measures what is not there yet, a file for each setting, policy and size."""
+    for setting, policy in product(config.settings, config.policies):
+        _, world = SETTINGS[setting]
+        name = f"{setting}-{policy}"
+        truth = kept(config.out / f"{name}-truth.json", lambda w=world, p=policy: truth_of(w, POLICIES[p], 10**6))
+        value = truth["found"]["session" if setting == "sessions" else "slate"]
+        for slates in config.sizes:
+            kept(config.out / f"{name}-{slates}.json", partial(measure, setting, policy, slates, value, config))
+        print(f"{name}: {value:.3f} in truth; measured")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 
 import tyro
 
-from benchmarks.off_policy import LOGGING, POLICIES, SETTINGS, SLATES
+from benchmarks.off_policy import LOGGING, POLICIES, SETTINGS, SLATES, TRUTH, OffPolicyConfig
 from lmgt_core.audit.precision import clopper_pearson
 from lmgt_core.files import read_json, write_atomic
 from lmgt_core.report.figures import COLOURS, MARKERS, RC
@@ -144,7 +144,7 @@ def warnings(rows: Sequence[Row]) -> str:
     for setting in SETTINGS:
         shown = "dr" if setting != "sessions" else "pdis"
         for policy in POLICIES:
-            for r in rows:
+            for r in sorted(rows, key=lambda row: row["sessions"]):
                 if (r["setting"], r["policy"], r["estimator"]) == (setting, policy, shown):
                     cells = (SETTINGS[setting][0], policy, f"{r['sessions']:,}", f"{r['effective']:,.0f}")
                     lines.append("| " + " | ".join(cells) + f" | {100 * r['warned']:.0f} |")
@@ -153,17 +153,18 @@ def warnings(rows: Sequence[Row]) -> str:
 
 def main(config: PageConfig) -> None:
     """Writes both."""
-    found = {setting: read_json(config.results / f"{setting}.json") for setting in SETTINGS}
-    rows = [row for one in found.values() for row in one["rows"]]
+    parts = [read_json(path) for path in sorted(config.results.glob("*.json"))]
+    rows = [row for part in parts if isinstance(part["found"], list) for row in part["found"]]
     write_atomic(config.figure, figure(rows))
-    first = next(iter(found.values()))
-    sizes = {row["sessions"]: row["logs"] for row in first["rows"]}
+    sizes = {row["sessions"]: row["logs"] for row in rows if row["setting"] == "slates"}
     content = PAGE.format(
         leaning=LOGGING,
         leanings=", ".join(f"{name} {value:g}" for name, value in POLICIES.items() if name != "missing"),
         slates=SLATES,
-        resamples=first["resamples"],
-        logs=", ".join(f"{count} of {size:,}" for size, count in sizes.items()) + " slates (sessions: a third as many)",
+        truth=TRUTH,
+        resamples=OffPolicyConfig.resamples,
+        logs=", ".join(f"{count} of {size:,}" for size, count in sorted(sizes.items()))
+        + " slates (sessions: a third as many)",
         tables="\n\n".join(
             f"**{about[0].upper()}{about[1:]}**, {largest(rows, s):,} sessions in a log:\n\n{table(rows, s)}"
             for s, (about, _) in SETTINGS.items()
@@ -171,9 +172,9 @@ def main(config: PageConfig) -> None:
         coverage=coverage(rows),
         warnings=warnings(rows),
         command="python -m benchmarks.off_policy --out runs/off-policy",
-        revisions=", ".join(dict.fromkeys(one["revision"] for one in found.values())),
-        seconds=sum(one["seconds"] for one in found.values()),
-        cpu=first["cpu"],
+        revisions=", ".join(dict.fromkeys(part["revision"] for part in parts)),
+        seconds=round(sum(part["seconds"] for part in parts)),
+        cpu=parts[0]["cpu"],
     )
     write_atomic(config.page, content)
 
@@ -193,7 +194,7 @@ square.
 softmax of b times how much the user likes them (-1 to 1). The logging policy has b = {leaning:g}; evaluated are
 {leanings}. In the column *missing* the logging policy never shows what the user likes less than 0 (but
 for the best three), and what is evaluated is the same policy with everything shown. *Logs*: {logs};
-seeds 0, 1, 2, ... Intervals: 95 %, from {resamples} resamples. *Truth*: 2,000,000 slates. Where
+seeds 0, 1, 2, ... Intervals: 95 %, from {resamples} resamples. *Truth*: {truth:,} slates. Where
 sessions are estimated they have {slates} slates.
 
 ## Do 95 % intervals hold the truth?
