@@ -25,21 +25,21 @@ from apps.slateq.config import EvolutionConfig, WorldConfig
 from apps.slateq.features import Features, features
 from apps.slateq.logs.reader import mixed
 from apps.slateq.logs.record import clock_of, serve_sessions
-from apps.slateq.logs.schema import Floats, Slates
+from apps.slateq.logs.schema import Floats, Integers, Slates
 from apps.slateq.off_policy.distributions import PlackettLuce
 from apps.slateq.off_policy.estimates import estimates_of
 from apps.slateq.off_policy.estimators import ratios_of, returns_to_go, session_terms, slate_terms
-from apps.slateq.off_policy.policies import features_of
 from apps.slateq.off_policy.reward_model import fit_returns, fit_rewards
 from apps.slateq.off_policy.sums import Sums, poisson_weights
 from apps.slateq.simulator.make import make_simulator
+from apps.slateq.simulator.protocol import Scores
 from lmgt_core.files import read_json, write_json_atomic
 from lmgt_core.terminal.progress import progress
 from lmgt_core.training.provenance import git_revision, machine
 
 LOGGING = 1.0  # how strongly the policy that serves leans to what users like
 POLICIES = {"near": 1.5, "middle": 3.0, "far": 6.0, "missing": 1.0}  # the same of those that are evaluated
-SIZES = {300: 200, 1000: 200, 3000: 100, 10_000: 60}  # slates in a log -> how many such logs
+SIZES = {300: 200, 1000: 200, 3000: 60, 10_000: 30}  # slates in a log -> how many such logs
 SLATES = 5  # of a session in the setting "sessions"
 TRUTH = 1_000_000  # slates served to find it
 CASCADE = EvolutionConfig(score_scaling=0.4)
@@ -76,14 +76,14 @@ def served_by(leaning: float, hidden: bool = False) -> Callable[[Features], Plac
     """
 
     def shows(seen: Features) -> PlackettLuce:
-        return PlackettLuce(scores_of(seen, leaning, hidden), 3)
+        return PlackettLuce(scores_of(seen.user, seen.topic.astype(np.int64), leaning, hidden), 3)
 
     return shows
 
 
-def scores_of(seen: Features, leaning: float, hidden: bool = False) -> Floats:
-    """[B, N] the logarithms of what items are drawn by."""
-    liking = np.take_along_axis(seen.user, seen.topic.astype(np.int64), axis=1).astype(np.float64)
+def scores_of(interests: Scores, topic: Integers, leaning: float, hidden: bool = False) -> Floats:
+    """[B, N] the logarithms of what items of these topics [B, N] are drawn by, for users of these interests [B, T]."""
+    liking = np.take_along_axis(interests, topic, axis=1).astype(np.float64)
     scores = leaning * liking
     if hidden:
         third = np.sort(liking, axis=1)[:, -3:-2]
@@ -102,7 +102,7 @@ def logs(world: WorldConfig, sessions: int, hidden: bool, seed: int) -> Iterator
 
 def slates_of_columns(columns: Mapping[str, Any]) -> Slates:
     """What the reader would make of the log that these columns are written to."""
-    more = {name: columns[name] for name in ("context", "features", "history", "choice_scores", "candidates")}
+    more = {name: columns[name] for name in ("context", "history", "choice_scores", "candidates")}  # topics left out
     return Slates(
         key=mixed(columns["session"].astype(np.uint64)),
         step=columns["step"],
@@ -136,7 +136,7 @@ def truth_of(world: WorldConfig, leaning: float, seed: int) -> dict[str, float]:
 
 def estimate(rows: Slates, leaning: float, sessions: bool, resamples: int) -> Sums:
     """The sums of the policy that leans so, over one log."""
-    policy = PlackettLuce(scores_of(features_of(rows), leaning), 3)
+    policy = PlackettLuce(scores_of(rows.more["context"], rows.more["candidates"], leaning), 3)
     ratios, begins, sums = ratios_of(rows, policy), rows.begins, Sums(resamples)
     if sessions:
         terms = session_terms(rows, policy, ratios, fit_returns(rows, returns_to_go(rows)))

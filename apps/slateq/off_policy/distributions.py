@@ -12,6 +12,7 @@ from apps.slateq.logs.schema import NOTHING, Floats, Integers
 
 STEP = 0.35  # of the logarithm of time in `PlackettLuce.items`
 SPREAD = 60.0  # scores further under the best than this count as this far
+BLOCK = 1024  # rows that are integrated at a time, for memory
 EARLY = 11.0  # of the logarithm of time before the first arrivals: no two have rung by then, to nine digits
 
 
@@ -116,19 +117,8 @@ class PlackettLuce:
         others have rung when it does: an integral over that time, of a polynomial's coefficient.
         """
         rates = np.where(np.isfinite(self.scores), np.exp(np.maximum(self.scores, -SPREAD)), 0.0)
-        slowest = np.where(rates > 0, rates, 1.0).min()
-        time = np.exp(np.arange(-EARLY, np.log(40 / slowest) + STEP, STEP))  # [Q]
-        out = np.ones(slate.shape)
-        out[:, 0] = np.take_along_axis(rates, np.maximum(slate[:, :1], 0), axis=1)[:, 0] / rates.sum(axis=1)
-        for place in range(1, slate.shape[1]):
-            there = slate[:, place] != NOTHING
-            item = np.where(there, slate[:, place], 0)
-            others = rates.copy()
-            others[np.arange(len(others)), item] = 0.0  # a clock that never rings
-            rate = rates[np.arange(len(rates)), item][:, None]
-            density = rate * time * np.exp(-rate * time) * STEP
-            out[:, place] = np.where(there, (density * _rung(others, time, place)).sum(axis=1), 1.0)
-        return out
+        blocks = [slice(begin, begin + BLOCK) for begin in range(0, len(slate), BLOCK)]
+        return np.concatenate([_places(rates[block], slate[block]) for block in blocks])
 
     def draw(self, rng: np.random.Generator) -> Integers:
         """[B, size]"""
@@ -142,6 +132,24 @@ def shown_before(slate: Integers, candidates: int) -> NDArray[np.bool_]:
     before = np.zeros_like(here)
     before[:, 1:] = np.logical_or.accumulate(here, axis=1)[:, :-1]
     return before
+
+
+def _places(rates: Floats, slate: Integers) -> Floats:
+    """[B, K] P(the clock of the item at place k of `slate` rings as the k-th), of clocks with `rates` [B, N]."""
+    slowest = np.where(rates > 0, rates, 1.0).min()
+    time = np.exp(np.arange(-EARLY, np.log(40 / slowest) + STEP, STEP))  # [Q]
+    rows, out = np.arange(len(slate)), np.ones(slate.shape)
+    for place in range(slate.shape[1]):
+        there = slate[:, place] != NOTHING
+        item = np.where(there, slate[:, place], 0)
+        others, rate = rates.copy(), rates[rows, item][:, None]
+        others[rows, item] = 0.0  # a clock that never rings
+        if place == 0:
+            chance = rate[:, 0] / rates.sum(axis=1)
+        else:
+            chance = (rate * time * np.exp(-rate * time) * STEP * _rung(others, time, place)).sum(axis=1)
+        out[:, place] = np.where(there, chance, 1.0)
+    return out
 
 
 def _rung(rates: Floats, time: Floats, count: int) -> Floats:

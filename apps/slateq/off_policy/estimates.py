@@ -81,16 +81,18 @@ def values_of(sums: Sums, name: str) -> tuple[Floats, Floats]:
 def health(sums: Sums, name: str) -> tuple[float, float, str]:
     """The effective sample size, the mean weight that is furthest from 1, and a warning.
 
-    (sum of weights)^2 / sum of squared weights, after Kong 1992; the smallest over an estimator's terms, and its mean
-    over a session's steps, each counted as often as it was reached. Where the log has no slate that the policy would
-    show, weights do not average 1: whatever is missing from the log is missing from the estimate.
+    (sum of weights)^2 / sum of squared weights, after Kong 1992; the smallest over an estimator's terms, and the
+    harmonic mean over a session's steps, each counted as often as it was reached: variances are what adds up. Where the
+    log has no slate that the policy would show, weights do not average 1: what is missing from the log is missing from
+    the estimate.
     """
     family = sums.families[name]
     count, what = (sums.sessions, "sessions") if name in SESSION else (sums.slates, "slates")
     weight, squares = family["weight"], family["squares"]
     sizes = np.divide(weight[:, :, 0] ** 2, squares, out=np.zeros_like(squares), where=squares > 0)
     reached = sums.alive if sizes.shape[1] == len(sums.alive) else np.ones(sizes.shape[1])
-    effective = float(np.average(sizes.min(axis=0), weights=reached))
+    smallest = sizes.min(axis=0)
+    effective = float(reached.sum() / (reached / smallest).sum()) if smallest.min() > 0 else 0.0
     means = weight / np.maximum(count, 1)  # [J, T, 1 + R]
     off = np.where(sizes >= min(FEW, sizes.max()), means[:, :, 0] - 1, 0.0)  # of too few weights nothing can be said
     worst = np.unravel_index(np.abs(off).argmax(), off.shape)

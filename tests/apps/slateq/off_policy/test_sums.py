@@ -90,6 +90,14 @@ def test_weights_of_a_policy_near_the_logging_one_are_worth_nearly_all_slates() 
     assert health(added(Sums(50), log_of([4] * 500), 0.7), "pdis")[0] < 500
 
 
+def test_of_long_sessions_the_late_slates_count_though_the_early_ones_are_well_known() -> None:
+    sums = added(Sums(50), log_of([40] * 3000), 0.9)
+    weight, squares = sums.families["pdis"]["weight"][0, :, 0], sums.families["pdis"]["squares"][0]
+    assert weight[0] ** 2 / squares[0] > 1000 and weight[-1] ** 2 / squares[-1] < 20
+    effective, _, warning = health(sums, "pdis")
+    assert effective < 60 and "too few" in warning
+
+
 def test_support_that_is_missing_is_noticed() -> None:
     rows = log_of([2] * 2000, epsilon=0.0)  # nothing but (0, 1) was ever shown
     assert "support is missing" in health(added(Sums(50), rows, 0.6), "ips")[2]
