@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 from apps.slateq.logs.schema import arrow
 
 
-def padded(column: Any, fill: float) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """[B, M] the lists of an Arrow array, `fill` after the end of each, and their lengths [B]; a null has none."""
+def padded(column: Any, fill: float, least: int = 0) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """[B, M] the lists of an Arrow array, `fill` after the end of each, and their lengths [B]; a null has none.
+
+    M is the length of the longest, and at least `least`.
+    """
     lengths = lengths_of(column)
     flat = column.flatten().to_numpy(zero_copy_only=False)
-    width = int(lengths.max(initial=0))
+    width = int(lengths.max(initial=least))
     if len(flat) == width * len(lengths):
         return flat.reshape(len(lengths), width), lengths
     out = np.full((len(lengths), width), fill, flat.dtype)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ class Log:
         # Parquet numbers its leaves; what stands before "step" is a single one.
         return max((int(group.column(column).statistics.max) for group in groups if group.num_rows), default=0)
 
+    @cached_property
+    def places(self) -> int:
+        """How long the longest slate is; reads that one column."""
+        pieces = self.file.iter_batches(columns=["slate"])
+        return max((int(lengths_of(piece.column(0)).max(initial=0)) for piece in pieces), default=0)
+
     def batches(self, columns: Sequence[str] = (), begin: int = 0, rows: int = BATCH) -> Iterator[tuple[Slates, int]]:
         """Whole sessions from row `begin` on, which begins one, and the row after them.
 
@@ -57,10 +64,10 @@ class Log:
             whole = last_begin(held.column("session"))
             if whole:
                 end += whole
-                yield slates_of(held.slice(0, whole)), end
+                yield slates_of(held.slice(0, whole), self.places), end
                 held = held.slice(whole).combine_chunks()
         if held is not None and held.num_rows:
-            yield slates_of(held), end + held.num_rows
+            yield slates_of(held, self.places), end + held.num_rows
 
     def sample(self, columns: Sequence[str], rows: int) -> Slates | None:
         """Whole sessions of about `rows` rows in all, from up to eight places spread over the file; None for none."""
@@ -76,7 +83,7 @@ class Log:
             if len(begins) and end:
                 pieces.append(piece.slice(int(begins[0]), end - int(begins[0])))
         whole = pa.concat_tables(pieces) if pieces else None
-        return slates_of(whole) if whole is not None and len(whole) else None
+        return slates_of(whole, self.places) if whole is not None and len(whole) else None
 
     def _of_interest(self, columns: Sequence[str]) -> list[str]:
         """What is read of the file: nothing is estimated from when a slate was shown."""
@@ -111,10 +118,10 @@ def last_begin(session: Any) -> int:
     return int(changes[-1]) + 1 if len(changes) else 0
 
 
-def slates_of(table: Any) -> Slates:
-    """The rows of an Arrow table with the columns of a log."""
+def slates_of(table: Any, places: int) -> Slates:
+    """The rows of an Arrow table with the columns of a log, slates as wide as `places`."""
     have = {name: array_of(table.column(name)) for name in table.column_names}
-    slate = padded(have["slate"], NOTHING)[0]
+    slate = padded(have["slate"], NOTHING, places)[0]
     click = have["click"].fill_null(NOTHING).to_numpy(zero_copy_only=False)
     more = {
         name: padded(column, NOTHING if name.startswith(SLATES) else -np.inf)[0]
@@ -131,8 +138,8 @@ def slates_of(table: Any) -> Slates:
         propensity=have["propensity"].to_numpy(),
         click=click.astype(np.int64),
         reward=have["reward"].to_numpy(),
-        propensities=padded(have["propensities"], 1.0)[0] if "propensities" in have else None,
-        marginals=padded(have["marginals"], 1.0)[0] if "marginals" in have else None,
+        propensities=padded(have["propensities"], 1.0, places)[0] if "propensities" in have else None,
+        marginals=padded(have["marginals"], 1.0, places)[0] if "marginals" in have else None,
         more=more,
     )
 

@@ -12,6 +12,7 @@ from apps.slateq.logs.schema import SCORES, Slates
 from apps.slateq.off_policy.config import EstimateConfig
 from apps.slateq.off_policy.estimates import ALWAYS_PLAIN, SELF_NORMALISED, Estimate, difference, estimates_of, interval
 from apps.slateq.off_policy.estimators import (
+    REGRESSED,
     SESSION,
     SLATE,
     possible,
@@ -98,6 +99,8 @@ def stream(config: EstimateConfig, log: Log, policies: Sequence[EvaluatedPolicy]
     if not sums:
         sums = {name: Sums(config.resamples) for name in (LOGGED, *(p.name for p in policies))}
     models = fitted(log, policies, sorted(columns))
+    if config.decide.removeprefix(SELF_NORMALISED) in REGRESSED and next(iter(models.values()))[0] is None:
+        raise UserError(f"--decide {config.decide}: {log.path} is too short for a regression; decide by ips, say")
     last = time.monotonic()
     with progress("slates", log.rows) as bar:
         bar.advance(row)

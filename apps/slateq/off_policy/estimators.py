@@ -40,6 +40,7 @@ from apps.slateq.off_policy.reward_model import RewardModel
 
 SLATE = ("ips", "dr", "iips", "rips", "cascade-dr")
 SESSION = ("trajectory", "pdis", "pdis-cv")
+REGRESSED = ("dr", "cascade-dr", "pdis-cv")  # they need a regression of rewards or returns
 NEEDS: Mapping[str, str] = {  # the column of a log without which an estimator cannot be had
     "dr": "propensities",
     "iips": "marginals",

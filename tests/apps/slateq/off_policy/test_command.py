@@ -140,6 +140,33 @@ def test_an_imported_log_is_evaluated_by_its_columns_of_scores_and_slates(log: P
         command.check(EstimateConfig(tmp_path / "log.parquet", policy=("MYOP-GS",), decide="ips"))
 
 
+def test_slates_and_candidates_may_differ_in_length_from_row_to_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    mine: dict[str, list[Any]] = {name: [] for name in ("session", "time", "candidates", "slate", "propensities")}
+    mine |= {"click": [], "reward": [], "marginals": [], "scores.best": []}
+    for row in range(3000):
+        n, k = (4, 2) if row < 1000 else (int(rng.integers(2, 6)), int(rng.integers(1, 3)))
+        slate = rng.permutation(n)[:k].tolist()
+        click = 0 if slate[0] == 0 else None  # the first item is clicked wherever it stands on top
+        values = (row // 2, row, [*range(n)], slate, [1 / (n - place) for place in range(k)], click)
+        values += (0.0 if click is None else 1.0, [1 / n] * k, [float(n - item) for item in range(n)])
+        for name, value in zip(mine, values, strict=True):
+            mine[name].append(value)
+    parquet.write_table(pa.table(mine | {"click": pa.array(mine["click"], pa.int32())}), tmp_path / "mine.parquet")
+    import_log(ImportConfig(tmp_path / "mine.parquet", out=tmp_path / "log.parquet"))
+    config = EstimateConfig(tmp_path / "log.parquet", policy=("scores:best",))
+    whole = command.main(config)["estimates"]
+    for row in whole:  # the best item is always on top, so everything is clicked
+        if row["policy"] == "scores:best" and row["per"] == "slate":
+            assert row["value"] == pytest.approx(1, abs=0.1), row
+    batches = Log.batches
+    monkeypatch.setattr(Log, "batches", lambda self, columns, begin=0: batches(self, columns, begin, rows=100))
+    for one, other in zip(command.main(config)["estimates"], whole, strict=True):
+        assert one["value"] == pytest.approx(other["value"]) and one["effective"] == pytest.approx(other["effective"])
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
