@@ -28,7 +28,7 @@ from apps.slateq.logs.record import clock_of, serve_sessions
 from apps.slateq.logs.schema import Floats, Integers, Slates
 from apps.slateq.off_policy.distributions import PlackettLuce
 from apps.slateq.off_policy.estimates import estimates_of
-from apps.slateq.off_policy.estimators import ratios_of, returns_to_go, session_terms, slate_terms
+from apps.slateq.off_policy.estimators import Models, ratios_of, returns_to_go, session_terms, slate_terms
 from apps.slateq.off_policy.reward_model import fit_returns, fit_rewards
 from apps.slateq.off_policy.sums import Sums, poisson_weights
 from apps.slateq.simulator.make import make_simulator
@@ -124,7 +124,7 @@ def truth_of(world: WorldConfig, leaning: float, seed: int) -> dict[str, float]:
     for number in range(TRUTH // users // steps):
         observation, nothing = simulator.reset(seed + number), np.zeros((users, 4), np.float32)
         for step in range(steps):  # no session ends before
-            slates = shows(features(simulator, observation, nothing)).draw(rng)
+            slates = shows(features(simulator, observation, nothing)).draw(rng.random((users, world.candidates + 1)))
             feedback = simulator.step(slates)
             first += float(feedback.reward.sum()) * (step == 0)
             later += float(feedback.reward.sum()) * (step > 0)
@@ -139,9 +139,9 @@ def estimate(rows: Slates, leaning: float, sessions: bool, resamples: int) -> Su
     policy = PlackettLuce(scores_of(rows.more["context"], rows.more["candidates"], leaning), 3)
     ratios, begins, sums = ratios_of(rows, policy), rows.begins, Sums(resamples)
     if sessions:
-        terms = session_terms(rows, policy, ratios, fit_returns(rows, returns_to_go(rows)))
+        terms = session_terms(rows, policy, ratios, Models(returns=fit_returns(rows, returns_to_go(rows))))
     else:
-        terms = slate_terms(rows, policy, ratios, fit_rewards(rows, policy))
+        terms = slate_terms(rows, policy, ratios, Models(fit_rewards(rows, policy)))
     times = poisson_weights(rows.key[begins], resamples, 0)
     sums.add(times, np.diff(np.r_[begins, len(rows)]), terms)
     return sums

@@ -131,7 +131,7 @@ def serve_sessions(
         seen = features(simulator, observation, history.features()).of(on)
         policy = shows(seen)
         slates = np.tile(np.arange(simulator.slate_size), (simulator.users, 1))  # for users whose session is over
-        slates[on] = policy.draw(rng)
+        slates[on] = policy.draw(rng.random((len(on), simulator.candidates + 1)))
         feedback = simulator.step(slates)
         prefix = policy.prefixes(slates[on])
         clicked = feedback.clicked[on]

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from apps.slateq.off_policy.estimators import (
     REGRESSED,
     SESSION,
     SLATE,
+    Models,
     possible,
     ratios_of,
     returns_to_go,
@@ -24,8 +26,9 @@ from apps.slateq.off_policy.estimators import (
 from apps.slateq.off_policy.figure import estimates_figure
 from apps.slateq.off_policy.logged import Logged
 from apps.slateq.off_policy.policies import EvaluatedPolicy, make_evaluated
-from apps.slateq.off_policy.reward_model import READS, RewardModel, fit_returns, fit_rewards
+from apps.slateq.off_policy.reward_model import READS, fit_returns, fit_rewards
 from apps.slateq.off_policy.sums import Sums, poisson_weights
+from apps.slateq.off_policy.user_model import fit_users
 from apps.slateq.snapshot import from_bytes, to_bytes
 from lmgt_core.errors import UserError
 from lmgt_core.files import write_atomic, write_json_atomic
@@ -41,8 +44,9 @@ LOGGED = "as logged"
 def main(config: EstimateConfig) -> dict[str, Any]:
     """Prints estimates, differences and a decision, and returns {"estimates", "differences", "decision"}."""
     log, policies = check(config)
-    sums = stream(config, log, policies)
+    sums, models = stream(config, log, policies)
     found = {name: estimates_of(one) for name, one in sums.items()}
+    found = {name: checked_users(estimates, models.get(name)) for name, estimates in found.items()}
     logged = [e for e in found.pop(LOGGED) if not e.estimator.startswith(SELF_NORMALISED)]
     rows = [row_of(LOGGED, e, "the log's mean") for e in logged]
     rows += [row_of(name, e) for name, estimates in found.items() for e in estimates]
@@ -91,16 +95,21 @@ def with_sessions(log: Log) -> bool:
     return log.last_step > 0
 
 
-def stream(config: EstimateConfig, log: Log, policies: Sequence[EvaluatedPolicy]) -> dict[str, Sums]:
-    """The sums of the log itself and of every policy; what an interrupted command saved is taken up with --resume."""
+def stream(
+    config: EstimateConfig, log: Log, policies: Sequence[EvaluatedPolicy]
+) -> tuple[dict[str, Sums], dict[str, Models]]:
+    """The sums of the log itself and of every policy, and what was fitted for them.
+
+    What an interrupted command saved is taken up with --resume.
+    """
     columns = {"propensities", "marginals", *READS, *(n for n in log.columns if n.startswith(SCORES))}
     columns |= {column for policy in policies for column in policy.columns}
     row, sums = saved(config, log)
     if not sums:
         sums = {name: Sums(config.resamples) for name in (LOGGED, *(p.name for p in policies))}
     models = fitted(log, policies, sorted(columns))
-    if config.decide.removeprefix(SELF_NORMALISED) in REGRESSED and next(iter(models.values()))[0] is None:
-        raise UserError(f"--decide {config.decide}: {log.path} is too short for a regression; decide by ips, say")
+    if config.decide.removeprefix(SELF_NORMALISED) in REGRESSED and next(iter(models.values())).users is None:
+        raise UserError(f"--decide {config.decide}: {log.path} is too short to fit anything to; decide by ips, say")
     last = time.monotonic()
     with progress("slates", log.rows) as bar:
         bar.advance(row)
@@ -116,10 +125,7 @@ def stream(config: EstimateConfig, log: Log, policies: Sequence[EvaluatedPolicy]
                 last = time.monotonic()
     if config.out is not None:
         save(config, log, row, sums)
-    return sums
-
-
-Models = Mapping[str, tuple[RewardModel | None, RewardModel | None]]  # policy -> of rewards, of returns
+    return sums, models
 
 
 def add(
@@ -128,31 +134,35 @@ def add(
     lengths: Any,
     times: Any,
     policies: Sequence[EvaluatedPolicy],
-    models: Models,
+    models: Mapping[str, Models],
     sessions: bool,
 ) -> None:
     """Counts a batch of whole sessions for the log itself and for every policy."""
     logged = Logged(rows)
-    for name, policy, (of_rewards, of_returns) in [
-        (LOGGED, logged, (None, None)),
+    for name, policy, fitted_to in [
+        (LOGGED, logged, Models()),
         *((p.name, p.distribution(rows), models[p.name]) for p in policies),
     ]:
         ratios = ratios_of(rows, policy)
-        terms = slate_terms(rows, policy, ratios, of_rewards)
+        terms = slate_terms(rows, policy, ratios, fitted_to)
         if sessions:
-            terms |= session_terms(rows, policy, ratios, of_returns)
+            terms |= session_terms(rows, policy, ratios, fitted_to)
         if policy is logged:
             terms = {one: terms[one] for one in ("ips", "trajectory") if one in terms}
         sums[name].add(times, lengths, terms)
 
 
-def fitted(log: Log, policies: Sequence[EvaluatedPolicy], columns: Sequence[str]) -> Models:
-    """The regressions behind the doubly robust estimators; none where the log has no propensities of places."""
-    sample = log.sample(columns, FIT_ROWS) if "propensities" in log.columns else None
+def fitted(log: Log, policies: Sequence[EvaluatedPolicy], columns: Sequence[str]) -> dict[str, Models]:
+    """What is fitted to a sample of the log, for each policy; nothing where it is too short."""
+    sample = log.sample(columns, FIT_ROWS)
     if sample is None:
-        return {policy.name: (None, None) for policy in policies}
-    returns = fit_returns(sample, returns_to_go(sample)) if with_sessions(log) else None
-    return {policy.name: (fit_rewards(sample, policy.distribution(sample)), returns) for policy in policies}
+        return {policy.name: Models() for policy in policies}
+    users, by_place = fit_users(sample), "propensities" in log.columns
+    returns = fit_returns(sample, returns_to_go(sample)) if by_place and with_sessions(log) else None
+    return {
+        policy.name: Models(fit_rewards(sample, policy.distribution(sample)) if by_place else None, returns, users)
+        for policy in policies
+    }
 
 
 def save(config: EstimateConfig, log: Log, row: int, sums: Mapping[str, Sums]) -> None:
@@ -189,6 +199,12 @@ def identity(config: EstimateConfig, log: Log) -> dict[str, Any]:
         "resamples": config.resamples,
         "seed": config.seed,
     }
+
+
+def checked_users(estimates: Sequence[Estimate], models: Models | None) -> list[Estimate]:
+    """The estimates, that by the model of users with a warning where held-out sessions speak against it."""
+    warning = models.users.warning if models is not None and models.users is not None else ""
+    return [replace(e, warning=warning) if e.estimator == "model" and warning else e for e in estimates]
 
 
 def row_of(policy: str, estimate: Estimate, name: str = "") -> dict[str, Any]:

@@ -34,8 +34,8 @@ class SlateDistribution(Protocol):
         """
         ...
 
-    def draw(self, rng: np.random.Generator) -> Integers:
-        """[B, K] a slate for each row."""
+    def draw(self, uniform: Floats) -> Integers:
+        """[B, K] a slate for each row, from independent numbers [B, N + 1] between 0 and 1."""
         ...
 
 
@@ -73,13 +73,12 @@ class Mixture:
         planned = _as_wide(self.shown, slate)[:, :, None] == places
         return surely[:, :, None] * planned + (1 - surely[:, :, None]) * free / left[:, :, None]
 
-    def draw(self, rng: np.random.Generator) -> Integers:
+    def draw(self, uniform: Floats) -> Integers:
         """[B, K]"""
-        rows, k = self.shown.shape
-        order = rng.random((rows, int(self.candidates.max())))
+        order = uniform[:, :-1].copy()
         order[np.arange(order.shape[1]) >= self.candidates[:, None]] = np.inf
-        drawn = np.where(self.shown == NOTHING, NOTHING, order.argsort(axis=1)[:, :k])
-        return np.where(rng.random(rows)[:, None] < self.epsilon, drawn, self.shown)
+        drawn = np.where(self.shown == NOTHING, NOTHING, order.argsort(axis=1)[:, : self.shown.shape[1]])
+        return np.where(uniform[:, -1:] < self.epsilon, drawn, self.shown)
 
     def _agrees(self, slate: Integers) -> NDArray[np.bool_]:
         """[B, K] whether the first k + 1 items are those of the slate that is shown."""
@@ -120,9 +119,9 @@ class PlackettLuce:
         blocks = [slice(begin, begin + BLOCK) for begin in range(0, len(slate), BLOCK)]
         return np.concatenate([_places(rates[block], slate[block]) for block in blocks])
 
-    def draw(self, rng: np.random.Generator) -> Integers:
-        """[B, size]"""
-        noisy = self.scores + rng.gumbel(size=self.scores.shape)
+    def draw(self, uniform: Floats) -> Integers:
+        """[B, size], by the Gumbel variables that the numbers make."""
+        noisy = self.scores - np.log(-np.log(uniform[:, :-1]))
         return np.argsort(-noisy, axis=1)[:, : self.size]
 
 

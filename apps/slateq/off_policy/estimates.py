@@ -10,7 +10,7 @@ from apps.slateq.off_policy.estimators import SESSION
 from apps.slateq.off_policy.sums import Sums
 
 SELF_NORMALISED = "sn-"
-ALWAYS_PLAIN = ("pdis-cv",)
+ALWAYS_PLAIN = ("pdis-cv", "model")
 FEW = 100.0  # an effective sample of fewer slates, or sessions, is no ground for a decision
 ROUNDING = 1e-5  # of propensities that were logged in single precision
 ODD = 4.0  # standard errors between the mean weight and 1 that chance does not explain
@@ -54,7 +54,8 @@ def interval(resampled: Floats) -> tuple[float, float] | None:
 def estimates_of(sums: Sums) -> list[Estimate]:
     """Two for each estimator that was summed, plain and self-normalised, in the order of the sums.
 
-    pdis-cv is not self-normalised: what it adds is 0 in the mean, and large parts of it would no longer cancel.
+    pdis-cv is not self-normalised: what it adds is 0 in the mean, and large parts of it would no longer cancel. model
+    has no weights.
     """
     found = []
     for name in sums.families:

@@ -11,7 +11,10 @@ the ratio of the two policies' probabilities of a slate's first k items.
 | iips | sum over k of r_k times the ratio for the item at place k alone | a click depends on its place and item only |
 | rips | sum over k of w_k r_k | a click depends on what stands above it, not on what is below |
 | cascade-dr | sum over k of w_k (r_k - Q_k) + w_{k-1} V_k | as rips |
+| model | M(policy) | the model of users is right |
+| model-dr | M(policy) + w_K (r - M(slate)) | always |
 
+M is what a fitted multinomial model of users (`user_model.py`) says of a slate, or of the policy's slates in the mean.
 Q_k is a regression (`reward_model.py`) of what the slate earns from place k on, V_k its mean over what the evaluated
 policy puts there. Whatever the regression says, w_{k-1} V_k - w_k Q_k is 0 in the mean, so it can be added to any
 estimator. Sources: ips and iips Li et al. 2018 (arXiv 1804.10488), rips McInerney et al. 2020 (arXiv 2007.12986),
@@ -37,10 +40,11 @@ import numpy as np
 from apps.slateq.logs.schema import Floats, Integers, Slates
 from apps.slateq.off_policy.distributions import SlateDistribution
 from apps.slateq.off_policy.reward_model import RewardModel
+from apps.slateq.off_policy.user_model import UserModel
 
-SLATE = ("ips", "dr", "iips", "rips", "cascade-dr")
+SLATE = ("ips", "dr", "iips", "rips", "cascade-dr", "model", "model-dr")
 SESSION = ("trajectory", "pdis", "pdis-cv")
-REGRESSED = ("dr", "cascade-dr", "pdis-cv")  # they need a regression of rewards or returns
+REGRESSED = ("dr", "cascade-dr", "pdis-cv", "model", "model-dr")  # they need something that is fitted
 NEEDS: Mapping[str, str] = {  # the column of a log without which an estimator cannot be had
     "dr": "propensities",
     "iips": "marginals",
@@ -48,6 +52,15 @@ NEEDS: Mapping[str, str] = {  # the column of a log without which an estimator c
     "cascade-dr": "propensities",
     "pdis-cv": "propensities",
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Models:
+    """What was fitted to a log for one policy; None for what was not: Q of rewards, Q of returns, and users."""
+
+    rewards: RewardModel | None = None
+    returns: RewardModel | None = None
+    users: UserModel | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,29 +93,32 @@ def ratios_of(rows: Slates, policy: SlateDistribution) -> Ratios:
     return Ratios(prefix[:, -1] / rows.propensity, None if logged is None else prefix / logged, item)
 
 
-def slate_terms(rows: Slates, policy: SlateDistribution, ratios: Ratios, model: RewardModel | None) -> dict[str, Terms]:
-    """The terms of the estimators of one slate's reward; a `model` is needed for dr and cascade-dr only."""
+def slate_terms(rows: Slates, policy: SlateDistribution, ratios: Ratios, models: Models) -> dict[str, Terms]:
+    """The terms of the estimators of one slate's reward, as far as the log's columns and `models` go."""
     rewards, found = rows.rewards, {}
     found["ips"] = (ratios.slate[:, None], rows.reward[:, None])
     if ratios.item is not None:
         found["iips"] = (ratios.item, rewards)
     if ratios.prefix is not None:
         found["rips"] = (ratios.prefix, rewards)
-    if ratios.prefix is not None and model is not None:
-        q, v = model.predict(rows, policy)
+    if ratios.prefix is not None and models.rewards is not None:
+        q, v = models.rewards.predict(rows, policy)
         weight = np.c_[ratios.prefix, before(ratios.prefix)]
         whole = np.zeros_like(rewards)
         whole[:, -1] = rows.reward
         found["cascade-dr"] = (weight, np.c_[rewards - q, v])
         found["dr"] = (weight, np.c_[whole - q, v])
+    if models.users is not None:
+        mean, shown = models.users.value_of(rows, policy), models.users.value(rows, rows.slate)
+        once = np.ones(len(rows))
+        found["model"] = (once[:, None], mean[:, None])
+        found["model-dr"] = (np.c_[once, ratios.slate], np.c_[mean, rows.reward - shown])
     begins = rows.begins
     return {name: _of_slates(weight, value, begins) for name, (weight, value) in found.items()}
 
 
-def session_terms(
-    rows: Slates, policy: SlateDistribution, ratios: Ratios, model: RewardModel | None
-) -> dict[str, Terms]:
-    """The terms of the estimators of a session's return; a `model`, of returns, is needed for pdis-cv only."""
+def session_terms(rows: Slates, policy: SlateDistribution, ratios: Ratios, models: Models) -> dict[str, Terms]:
+    """The terms of the estimators of a session's return, as far as the log's columns and `models` go."""
     begins = rows.begins
     lengths = np.diff(np.r_[begins, len(rows)])
     table = StepTable(lengths)
@@ -112,8 +128,8 @@ def session_terms(
         "trajectory": _of_sessions(weight[:, -1:], reward.sum(axis=1, keepdims=True)),
         "pdis": _of_sessions(weight, reward),
     }
-    if ratios.prefix is not None and model is not None:
-        q, v = model.predict(rows, policy)
+    if ratios.prefix is not None and models.returns is not None:
+        q, v = models.returns.predict(rows, policy)
         change = (before(ratios.prefix) * v - ratios.prefix * q).sum(axis=1)
         weights = np.stack([weight, before(weight)], axis=1)
         found["pdis-cv"] = _of_sessions(weights, np.stack([reward, table.of(change, 0.0)], axis=1))

@@ -27,6 +27,6 @@ class Logged:
         """Not known: LookupError."""
         raise LookupError("a log does not say what else could have been shown")
 
-    def draw(self, rng: np.random.Generator) -> Integers:
+    def draw(self, uniform: Floats) -> Integers:
         """[B, K] what was shown."""
         return self.rows.slate

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from apps.slateq.logs.schema import NOTHING, Slates
 from apps.slateq.off_policy.distributions import Mixture, PlackettLuce, SlateDistribution
+from apps.slateq.off_policy.estimators import Models
 from apps.slateq.off_policy.reward_model import RewardModel, Scale
+from apps.slateq.off_policy.user_model import UserModel
 
 ITEMS, PLACES = 3, 2
 SLATES = np.array(list(permutations(range(ITEMS), PLACES)))  # [6, 2]
@@ -87,15 +89,26 @@ class Repeated:
     def next_items(self, slate: NDArray[np.int64]) -> NDArray[np.float64]:
         return self.policy.next_items(SLATES)[self.every]
 
-    def draw(self, rng: np.random.Generator) -> NDArray[np.int64]:
+    def draw(self, uniform: NDArray[np.float64]) -> NDArray[np.int64]:
         raise NotImplementedError
 
 
-def some_model(draw: st.DrawFn) -> RewardModel:
-    """A regression that says anything."""
+def some_models(draw: st.DrawFn) -> Models:
+    """A regression and a model of users that say anything."""
     nothing, one = np.zeros(0), np.zeros(1)
     scale = Scale((nothing, nothing), (one, one + 1))
-    return RewardModel(scale, draw(arrays(float, (2, PLACES, 3), elements=numbers)))
+    regression = RewardModel(scale, draw(arrays(float, (2, PLACES, 3), elements=numbers)))
+    choice, reward = (draw(arrays(float, (2, 2), elements=numbers)) for _ in range(2))
+    return Models(regression, regression, Known(scale, choice, reward, (0.0, 0.0)))
+
+
+class Known(UserModel):
+    """A model of users whose mean over a policy's slates is taken over all of them, not over draws."""
+
+    def value_of(self, rows: Slates, policy: SlateDistribution) -> NDArray[np.float64]:
+        assert isinstance(policy, Repeated)
+        values = [self.value(rows, np.tile(slate, (len(rows), 1))) for slate in SLATES]
+        return policy.policy.prefixes(SLATES)[:, -1] @ np.array(values)
 
 
 def true_value(policy: SlateDistribution, clicks: NDArray[np.float64]) -> float:

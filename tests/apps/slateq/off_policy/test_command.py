@@ -58,7 +58,7 @@ def test_what_is_estimated_of_sessions_is_what_the_policy_earns_when_it_serves(
 def test_every_estimator_of_slates_is_near_the_others_where_weights_are_small(log: Path) -> None:
     rows = command.main(EstimateConfig(log, policy=("MYOP-GS?epsilon=.45",)))["estimates"]
     values = [row["value"] for row in rows if row["per"] == "slate" and row["policy"] != command.LOGGED]
-    assert len(values) == 2 * len(SLATE) and max(values) - min(values) < 0.05
+    assert len(values) == 2 * len(SLATE) - 1 and max(values) - min(values) < 0.05
 
 
 def test_the_log_s_own_policy_is_estimated_as_the_log_s_mean(log: Path) -> None:
@@ -160,7 +160,10 @@ def test_slates_and_candidates_may_differ_in_length_from_row_to_row(
     whole = command.main(config)["estimates"]
     for row in whole:  # the best item is always on top, so everything is clicked
         if row["policy"] == "scores:best" and row["per"] == "slate":
-            assert row["value"] == pytest.approx(1, abs=0.1), row
+            if row["estimator"] == "model":  # which cannot say such a thing, and is found out
+                assert "off by" in row["warning"]
+            else:
+                assert row["value"] == pytest.approx(1, abs=0.1), row
     batches = Log.batches
     monkeypatch.setattr(Log, "batches", lambda self, columns, begin=0: batches(self, columns, begin, rows=100))
     for one, other in zip(command.main(config)["estimates"], whole, strict=True):

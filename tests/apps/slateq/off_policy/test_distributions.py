@@ -60,7 +60,7 @@ def test_what_has_no_chance_is_never_drawn_and_the_rest_shares() -> None:
     policy = PlackettLuce(np.array([[0.0, -np.inf, 0.0, 0.0]]), 2)
     np.testing.assert_allclose(policy.prefixes(np.array([[0, 1]])), [[1 / 3, 0]])
     np.testing.assert_allclose(policy.items(np.array([[0, 2]])), [[1 / 3, 1 / 3]])
-    assert 1 not in PlackettLuce(np.tile(policy.scores, (500, 1)), 3).draw(np.random.default_rng(0))
+    assert 1 not in PlackettLuce(np.tile(policy.scores, (500, 1)), 3).draw(np.random.default_rng(0).random((500, 5)))
 
 
 @pytest.mark.parametrize("kind", ["mixture", "plackett-luce"])
@@ -71,7 +71,7 @@ def test_slates_are_drawn_as_often_as_is_said(kind: str) -> None:
         policy = Mixture(np.tile([2, 0], (rows, 1)), 0.4, np.full(rows, 3))
     else:
         policy = PlackettLuce(np.tile([0.0, 1.0, -0.5], (rows, 1)), 2)
-    drawn = policy.draw(np.random.default_rng(1))
+    drawn = policy.draw(np.random.default_rng(1).random((rows, 4)))
     for slate in slates:
         share = (drawn == slate).all(axis=1).mean()
         chance = policy.prefixes(np.tile(slate, (rows, 1)))[0, -1]
@@ -84,5 +84,5 @@ def test_shorter_slates_among_fewer_candidates_have_probabilities_of_their_own()
     np.testing.assert_allclose(policy.prefixes(slate), [[1 / 4, 1 / 12], [1 / 2, 1 / 2]])
     np.testing.assert_allclose(policy.items(slate), [[1 / 4, 1 / 4], [1 / 2, 1]])
     np.testing.assert_allclose(policy.next_items(slate)[1, 0], [1 / 2, 1 / 2, 0, 0])
-    drawn = policy.draw(np.random.default_rng(0))
+    drawn = policy.draw(np.random.default_rng(0).random((2, 5)))
     assert drawn[1, 1] == NOTHING and drawn[1, 0] in (0, 1)

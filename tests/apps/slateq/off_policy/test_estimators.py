@@ -12,7 +12,7 @@ from apps.slateq.logs.reader import mixed
 from apps.slateq.logs.schema import NOTHING, Slates
 from apps.slateq.off_policy.distributions import Mixture, PlackettLuce, SlateDistribution
 from apps.slateq.off_policy.estimates import values_of
-from apps.slateq.off_policy.estimators import ratios_of, returns_to_go, session_terms, slate_terms
+from apps.slateq.off_policy.estimators import Models, ratios_of, returns_to_go, session_terms, slate_terms
 from apps.slateq.off_policy.reward_model import fit_returns, fit_rewards
 from apps.slateq.off_policy.sums import Sums
 from tests.apps.slateq.off_policy.small_world import (
@@ -23,7 +23,7 @@ from tests.apps.slateq.off_policy.small_world import (
     everything,
     policies,
     rows_of,
-    some_model,
+    some_models,
     true_value,
 )
 
@@ -34,7 +34,7 @@ def expectation(estimator: str, data: st.DataObject, kind: str) -> tuple[float, 
     clicks = chances_of_clicks(data.draw, kind)
     rows, chance = everything(logging, clicks)
     policy = Repeated(evaluated, rows)
-    terms = slate_terms(rows, policy, ratios_of(rows, policy), some_model(data.draw))
+    terms = slate_terms(rows, policy, ratios_of(rows, policy), some_models(data.draw))
     return float(chance @ terms[estimator].weighted.sum(axis=(1, 2))), true_value(evaluated, clicks)
 
 
@@ -45,6 +45,7 @@ def expectation(estimator: str, data: st.DataObject, kind: str) -> tuple[float, 
     [
         ("ips", "any"),
         ("dr", "any"),
+        ("model-dr", "any"),
         ("rips", "cascade"),
         ("cascade-dr", "cascade"),
         ("iips", "independent"),
@@ -67,7 +68,7 @@ def test_estimators_are_wrong_where_users_click_otherwise() -> None:
     for estimator, clicks in (("iips", only_above_0), ("rips", only_over_0)):
         rows, chance = everything(logging, clicks)
         policy = Repeated(evaluated, rows)
-        terms = slate_terms(rows, policy, ratios_of(rows, policy), None)
+        terms = slate_terms(rows, policy, ratios_of(rows, policy), Models())
         mean = float(chance @ terms[estimator].weighted.sum(axis=(1, 2)))
         assert abs(mean - true_value(evaluated, clicks)) > 0.1
 
@@ -92,7 +93,7 @@ def test_estimates_of_two_slates_by_hand() -> None:
 def summed(rows: Slates, policy: SlateDistribution) -> Sums:
     """The sums of slates' and sessions' estimators that need no regression."""
     ratios, begins, sums = ratios_of(rows, policy), rows.begins, Sums(0)
-    terms = slate_terms(rows, policy, ratios, None) | session_terms(rows, policy, ratios, None)
+    terms = slate_terms(rows, policy, ratios, Models()) | session_terms(rows, policy, ratios, Models())
     sums.add(np.ones((len(begins), 1)), np.diff(np.r_[begins, len(rows)]), terms)
     return sums
 
@@ -139,7 +140,7 @@ def test_an_estimator_of_sessions_is_right_on_average_whatever_users_do(estimato
     rows, chance, truth = sessions_of_two(logging, evaluated, np.random.default_rng(data.draw(st.integers(0, 99))))
     assert chance.sum() == pytest.approx(1)
     policy = Repeated(evaluated, rows)
-    terms = session_terms(rows, policy, ratios_of(rows, policy), some_model(data.draw))
+    terms = session_terms(rows, policy, ratios_of(rows, policy), some_models(data.draw))
     assert chance @ terms[estimator].weighted.sum(axis=(1, 2)) == pytest.approx(truth, rel=1e-6)
 
 
@@ -168,7 +169,7 @@ def log_of(size: int, seed: int = 0) -> tuple[Slates, PlackettLuce]:
     rng = np.random.default_rng(seed)
     scores = rng.normal(size=(size, 6))
     logging, evaluated = PlackettLuce(scores, 3), PlackettLuce(scores + rng.normal(size=(size, 6)) / 2, 3)
-    slate = logging.draw(rng)
+    slate = logging.draw(rng.random((size, 7)))
     chance = np.take_along_axis(1 / (1 + np.exp(-scores)), slate, axis=1) / 2
     looks = rng.random((size, 3)) < chance
     click = np.where(looks.any(axis=1), looks.argmax(axis=1), NOTHING)
@@ -191,7 +192,7 @@ def log_of(size: int, seed: int = 0) -> tuple[Slates, PlackettLuce]:
 def test_the_regression_narrows_the_estimate_and_does_not_move_it() -> None:
     rows, evaluated = log_of(6000)
     model = fit_rewards(rows, evaluated)
-    terms = slate_terms(rows, evaluated, ratios_of(rows, evaluated), model)
+    terms = slate_terms(rows, evaluated, ratios_of(rows, evaluated), Models(model))
     spread = {name: found.weighted.sum(axis=(1, 2)).std() for name, found in terms.items()}
     mean = {name: found.weighted.sum(axis=(1, 2)).mean() for name, found in terms.items()}
     assert spread["cascade-dr"] < 0.95 * spread["rips"] < spread["ips"]
@@ -213,7 +214,7 @@ def test_open_bandit_pipeline_says_the_same() -> None:
     rows, evaluated = log_of(300)
     model = fit_rewards(rows, evaluated)
     ratios = ratios_of(rows, evaluated)
-    terms = slate_terms(rows, evaluated, ratios, model)
+    terms = slate_terms(rows, evaluated, ratios, Models(model))
     ours = {name: found.weighted.sum(axis=(1, 2)).mean() for name, found in terms.items()}
     size, k = rows.slate.shape
     common = {

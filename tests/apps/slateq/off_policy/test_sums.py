@@ -7,7 +7,7 @@ from apps.slateq.logs.reader import mixed
 from apps.slateq.logs.schema import Slates
 from apps.slateq.off_policy.distributions import Mixture
 from apps.slateq.off_policy.estimates import Estimate, difference, estimates_of, health, interval, values_of
-from apps.slateq.off_policy.estimators import ratios_of, session_terms, slate_terms
+from apps.slateq.off_policy.estimators import Models, ratios_of, session_terms, slate_terms
 from apps.slateq.off_policy.sums import Sums, poisson_weights
 from apps.slateq.snapshot import from_bytes, to_bytes
 
@@ -33,7 +33,7 @@ def log_of(lengths: list[int], epsilon: float = 0.5, seed: int = 0) -> Slates:
     """Sessions of these lengths, served by a mixture around the slate (0, 1) of four."""
     rng, size = np.random.default_rng(seed), sum(lengths)
     logging = Mixture(np.tile([0, 1], (size, 1)), epsilon, np.full(size, 4))
-    slate = logging.draw(rng)
+    slate = logging.draw(rng.random((size, 5)))
     prefix = logging.prefixes(slate)
     return Slates(
         key=mixed(np.repeat(np.arange(len(lengths), dtype=np.uint64), lengths)),
@@ -59,7 +59,7 @@ def added(sums: Sums, rows: Slates, epsilon: float, shown: tuple[int, int] = (0,
     policy = Mixture(np.tile(shown, (len(rows), 1)), epsilon, rows.candidates)
     ratios, begins = ratios_of(rows, policy), rows.begins
     times = poisson_weights(rows.key[begins], len(sums.sessions) - 1, 0)
-    terms = slate_terms(rows, policy, ratios, None) | session_terms(rows, policy, ratios, None)
+    terms = slate_terms(rows, policy, ratios, Models()) | session_terms(rows, policy, ratios, Models())
     sums.add(times, np.diff(np.r_[begins, len(rows)]), terms)
     return sums
 
