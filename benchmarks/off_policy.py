@@ -39,7 +39,7 @@ from lmgt_core.training.provenance import git_revision, machine
 
 LOGGING = 1.0  # how strongly the policy that serves leans to what users like
 POLICIES = {"near": 1.5, "middle": 3.0, "far": 6.0, "missing": 1.0}  # the same of those that are evaluated
-SIZES = {300: 200, 1000: 200, 3000: 60, 10_000: 30}  # slates in a log -> how many such logs
+SIZES = {300: 200, 1000: 200, 3000: 60, 10_000: 90}  # slates in a log -> how many such logs
 SLATES = 5  # of a session in the setting "sessions"
 TRUTH = 1_000_000  # slates served to find it
 CASCADE = EvolutionConfig(score_scaling=0.4)

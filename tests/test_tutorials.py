@@ -53,7 +53,7 @@ def test_the_page_about_logs_runs_from_a_parquet_file_to_a_decision(tmp_path: Pa
     run(["bash", "-e", "-c", LMGT + simulate], tmp_path)
     run([sys.executable, "-c", "".join(blocks(page, "python"))], tmp_path)
     shown = run(["bash", "-e", "-c", LMGT + "".join(rest)], tmp_path)
-    assert "By dr, choose scores:liking" in shown
+    assert "By sn-dr, choose scores:liking" in shown
     assert "25,567 slates" in shown and "these 25,567 slates" in page.read_text()
     assert (tmp_path / "decision/estimates.svg").stat().st_size > 10_000
 

@@ -17,9 +17,9 @@ class EstimateConfig:
     scores.NAME first; slates:NAME, what the column slates.NAME holds; in logs of simulated worlds also MYOP-TS,
     MYOP-GS, MYOP-OS, quality (PRIVILEGED) and run directories. With ?epsilon=.1 a tenth of the slates are random;
     scores:NAME with ?temperature=.5 draws item after item from the softmax of the scores divided by that."""
-    decide: str = "dr"
-    """The estimator that the last line decides by, chosen before looking: dr or ips for single slates, pdis-cv, pdis or
-    trajectory for sessions, sn-... for one self-normalised; docs/how-to/decide-from-logs.md has the others."""
+    decide: str = "sn-dr"
+    """The estimator that the last line decides by, chosen before looking: sn-dr, dr or ips for single slates, pdis-cv,
+    pdis or trajectory for sessions; sn- means self-normalised; docs/how-to/decide-from-logs.md has the others."""
     resamples: int = 400
     """Of the sessions, for the intervals."""
     seed: int = 0

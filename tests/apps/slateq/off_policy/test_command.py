@@ -196,7 +196,7 @@ def estimate(value: float, spread: float, warning: str = "", seed: int = 0) -> E
 
 
 def test_a_decision_is_made_where_the_interval_of_the_difference_leaves_no_doubt() -> None:
-    config = EstimateConfig(Path("log.parquet"))
+    config = EstimateConfig(Path("log.parquet"), decide="dr")
     clear = command.decision(config, {"A": [estimate(1, 0.1)], "B": [estimate(2, 0.1, seed=1)]})
     assert clear.startswith("By dr, choose B: 1.000 [0.") and "more than A for each slate" in clear
     reverse = command.decision(config, {"A": [estimate(2, 0.1)], "B": [estimate(1, 0.1, seed=1)]})
