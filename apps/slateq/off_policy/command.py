@@ -71,6 +71,8 @@ def check(config: EstimateConfig) -> tuple[Log, list[EvaluatedPolicy]]:
     """The log and the policies; UserError naming what is wrong, before anything long is begun."""
     if config.resamples < 20:
         raise UserError(f"--resamples {config.resamples}: give at least 20, or no interval can be seen")
+    if config.resume and config.out is None:
+        raise UserError("--resume: name the folder of the interrupted estimation with --out")
     log = Log(config.log)
     if not log.rows:
         raise UserError(f"{config.log}: holds no slates")

@@ -22,6 +22,7 @@ from apps.slateq.off_policy.estimates import Estimate
 from apps.slateq.off_policy.estimators import SESSION, SLATE
 from lmgt_core.errors import UserError
 from lmgt_core.files import read_json
+from tests.lmgt_core.test_extras import run_without
 
 WORLD = {"candidates": 5, "slate": 2, "session_steps": 3}
 
@@ -180,6 +181,7 @@ def test_slates_and_candidates_may_differ_in_length_from_row_to_row(
         ({"policy": ("Random?epsilon=few",)}, "is a number, not few"),
         ({"decide": "magic"}, "no such estimator"),
         ({"resamples": 3}, "--resamples 3"),
+        ({"resume": True, "out": None}, "--resume: name the folder"),
         ({"log": Path("nowhere.parquet")}, "nowhere.parquet: no such file"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -205,6 +207,21 @@ def test_a_decision_is_made_where_the_interval_of_the_difference_leaves_no_doubt
     assert unclear.startswith("By dr, this log cannot tell B from A: +0.100 [-")
     warned = command.decision(config, {"A": [estimate(1, 0.1)], "B": [estimate(2, 0.1, "too few", seed=1)]})
     assert "does not tell" in warned and "B: too few" in warned and "choose" not in warned
+
+
+def test_a_log_of_one_s_own_is_imported_and_evaluated_without_tensorflow_or_a_simulator(tmp_path: Path) -> None:
+    slates = {"session": [1, 1, 2], "time": [0, 1, 0], "candidates": [[1, 2]] * 3, "slate": [[1], [2], [2]]}
+    more = {"propensities": [[0.5]] * 3, "click": pa.array([0, None, 0], pa.int32()), "reward": [1.0, 0.0, 3.0]}
+    parquet.write_table(pa.table({**slates, **more, "scores.a": [[0.0, 1.0]] * 3}), tmp_path / "mine.parquet")
+    program = "from apps.cli import run; run(['slateq', 'import', 'mine.parquet']); "
+    program += (
+        "run(['slateq', 'estimate', 'log.parquet', '--policy', 'scores:a', '--decide', 'ips', '--json', 'a.json'])"
+    )
+    done = run_without(("tensorflow", "tf_agents", "recsim", "torch"), program, tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = {(row["policy"], row["estimator"]): row for row in read_json(tmp_path / "a.json")["rows"]}
+    assert rows["scores:a", "ips"]["value"] == pytest.approx((0 + 2 * 0 + 2 * 3) / 3)
+    assert "too few" in rows["scores:a", "ips"]["warning"]
 
 
 @pytest.mark.slow
