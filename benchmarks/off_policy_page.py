@@ -109,6 +109,12 @@ def table(rows: Sequence[Row], setting: str) -> str:
     return "\n".join(lines)
 
 
+def counted(rows: Sequence[Row], setting: str) -> str:
+    """How many logs there were of each size."""
+    logs = {row["sessions"]: row["logs"] for row in rows if row["setting"] == setting}
+    return ", ".join(f"{count} of {size:,}" for size, count in sorted(logs.items()))
+
+
 def largest(rows: Sequence[Row], setting: str) -> int:
     """Sessions in the largest logs."""
     return max(r["sessions"] for r in rows if r["setting"] == setting)
@@ -156,15 +162,13 @@ def main(config: PageConfig) -> None:
     parts = [read_json(path) for path in sorted(config.results.glob("*.json"))]
     rows = [row for part in parts if isinstance(part["found"], list) for row in part["found"]]
     write_atomic(config.figure, figure(rows))
-    sizes = {row["sessions"]: row["logs"] for row in rows if row["setting"] == "slates"}
     content = PAGE.format(
         leaning=LOGGING,
         leanings=", ".join(f"{name} {value:g}" for name, value in POLICIES.items() if name != "missing"),
         slates=SLATES,
         truth=TRUTH,
         resamples=OffPolicyConfig.resamples,
-        logs=", ".join(f"{count} of {size:,}" for size, count in sorted(sizes.items()))
-        + " slates (sessions: a third as many)",
+        logs=counted(rows, "slates") + " slates; " + counted(rows, "sessions") + " sessions",
         tables="\n\n".join(
             f"**{about[0].upper()}{about[1:]}**, {largest(rows, s):,} sessions in a log:\n\n{table(rows, s)}"
             for s, (about, _) in SETTINGS.items()
@@ -193,9 +197,12 @@ square.
 *The world*: interest evolution, 10 candidates, slates of 3. *Policies*: items are drawn one after the other from the
 softmax of b times how much the user likes them (-1 to 1). The logging policy has b = {leaning:g}; evaluated are
 {leanings}. In the column *missing* the logging policy never shows what the user likes less than 0 (but
-for the best three), and what is evaluated is the same policy with everything shown. *Logs*: {logs};
-seeds 0, 1, 2, ... Intervals: 95 %, from {resamples} resamples. *Truth*: {truth:,} slates. Where
-sessions are estimated they have {slates} slates.
+for the best three), and what is evaluated is the same policy with everything shown. Sessions have {slates} slates where
+they are what is estimated.
+
+*Logs*: {logs}.
+Seeds are 0, 1, 2, ... for every size and every policy, so that rows and columns share luck. *Intervals*: 95 %, from
+{resamples} resamples. *Truth*: {truth:,} slates of the evaluated policy. `model` and `model-dr` were not measured.
 
 ## Do 95 % intervals hold the truth?
 
