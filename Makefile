@@ -20,7 +20,7 @@ setup: .venv/.ready
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv -c constraints.txt
 	@# without bytecode every process would compile torch anew where writing it is turned off
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e '.[all,slateq,bundled,minari,dev,docs]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e '.[all,slateq,bundled,minari,logs,dev,docs]'
 	touch $@
 	@echo "ready: . $(BIN)/activate    # then: lmgt --help"
 

@@ -109,6 +109,24 @@ COMMANDS = (
         "apps.slateq.audit:main",
     ),
     Command(
+        ("slateq", "log"),
+        "sessions of a policy as Parquet: slates, their probabilities, clicks, times",
+        "apps.slateq.logs.config:LogConfig",
+        "apps.slateq.logs.record:main",
+    ),
+    Command(
+        ("slateq", "import"),
+        "a log of one's own, checked, for slateq estimate",
+        "apps.slateq.logs.config:ImportConfig",
+        "apps.slateq.logs.import_command:main",
+    ),
+    Command(
+        ("slateq", "estimate"),
+        "what policies would have earned on a log that another one wrote, and which to choose",
+        "apps.slateq.off_policy.config:EstimateConfig",
+        "apps.slateq.off_policy.command:main",
+    ),
+    Command(
         ("atari", "train"),
         "train R2D2, NGU, DQN or PPO on pixels, with a judge of captions or frames shifting the reward",
         "apps.atari_vision.config:TrainConfig",

@@ -26,6 +26,7 @@ PACKAGES: Mapping[str, tuple[str, str]] = {
     "ray": ("ray", "ray"),
     "h5py": ("h5py", "minari"),
     "minari": ("minari", "minari"),
+    "pyarrow": ("pyarrow", "logs"),
     "wandb": ("wandb", "wandb"),
     "tensorflow": ("tensorflow-cpu", "slateq"),
     "tf_agents": ("tf-agents", "slateq"),

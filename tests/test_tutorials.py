@@ -36,13 +36,26 @@ def test_a_tutorial_runs_from_beginning_to_end(page: Path, tmp_path: Path) -> No
     assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*TUTORIALS, DOCS / "how-to/decide-from-logs.md"], ids=lambda page: page.stem)
 def test_every_command_of_a_tutorial_is_understood(page: Path, tmp_path: Path) -> None:
     said = "lmgt() { printf '%s\\0' \"$@\"; printf '\\n'; }\n" + "".join(blocks(page, "sh"))
     lines = run(["bash", "-e", "-c", said], tmp_path).splitlines()
     assert len(lines) >= 3
     for line in lines:
         understood(line.split("\0")[:-1])
+
+
+@pytest.mark.slow
+def test_the_page_about_logs_runs_from_a_parquet_file_to_a_decision(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    page = DOCS / "how-to/decide-from-logs.md"
+    simulate, *rest = blocks(page, "sh")
+    run(["bash", "-e", "-c", LMGT + simulate], tmp_path)
+    run([sys.executable, "-c", "".join(blocks(page, "python"))], tmp_path)
+    shown = run(["bash", "-e", "-c", LMGT + "".join(rest)], tmp_path)
+    assert "By sn-dr, choose scores:liking" in shown
+    assert "25,567 slates" in shown and "these 25,567 slates" in page.read_text()
+    assert (tmp_path / "decision/estimates.svg").stat().st_size > 10_000
 
 
 def test_a_shift_rule_of_one_s_own_shifts_as_its_page_says(tmp_path: Path) -> None:
