@@ -64,7 +64,7 @@ class AgentPolicy:
 
     def __call__(self, task: Task, skills: list[Skill]) -> Skill | None:
         observation, advice = observe(task, skills, self.vocabulary), self.advice(task, skills)
-        return skills[self.agent.act(observation, self.epsilon, self.rng, advice, self.step)]
+        return skills[self.agent.act([observation], [self.epsilon], self.rng, [advice], self.step)[0]]
 
 
 def play(task: Task, policy: Policy, votes: "Votes | None" = None) -> dict[str, float | None]:

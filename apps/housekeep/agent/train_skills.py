@@ -124,7 +124,7 @@ class SkillsTrainer:
         t, options = self.skills, candidates(self.task)
         observation = observe(self.task, options, self.vocabulary)
         advice = None if self.adviser is None else advise(self.adviser, self.task, options)
-        choice = self.agent.act(observation, self.agent.epsilon(t), self.act_rng, advice, t)
+        choice = self.agent.act([observation], [self.agent.epsilon(t)], self.act_rng, [advice], t)[0]
         if advice is not None:
             outcome, shift = self.runner.run(options[choice]), float(advice[choice])
         else:
