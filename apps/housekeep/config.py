@@ -80,6 +80,9 @@ class TrainConfig(TrainingConfig, LabelsConfig, SimulatorConfig, StrictConfig):
     """skills: look, explore, go, pick, place; primitive: the benchmark's six actions."""
     algorithm: Literal["drrn", "dqn", "ppo"] = "drrn"
     """drrn for skills; dqn or ppo (Stable-Baselines3) for primitive."""
+    envs: int = 1
+    """Homes that act side by side, each in a process of its own (skills): for several cores. Other numbers than with
+    one home, as the network learns from decisions that are a round older."""
     steps: int = 4000
     """Decisions to train for: skills or primitive actions."""
     out: Path = Path("runs/housekeep")
