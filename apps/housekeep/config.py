@@ -107,6 +107,9 @@ class EvaluateConfig(SimulatorConfig, StrictConfig):
     """Human votes; with them, soft score and rearrange quality are reported too."""
     seed: int = 0
     """Of the random policy and of the bootstrap intervals."""
+    patience: int | None = None
+    """An episode ends when a policy has explored all and then only looked and gone about for so many skills (default:
+    never before 1000 steps, as in training)."""
     workers: int = 1
     """Policies and seeds evaluated at the same time."""
     json: Path | None = None
