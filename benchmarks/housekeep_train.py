@@ -68,7 +68,7 @@ def measure(judge: str, steps: int, envs: int) -> dict[str, str]:
     from apps.housekeep.agent.train_skills import SkillsTrainer
 
     if envs > 1:
-        from apps.housekeep.agent.train_side_by_side import SideBySideTrainer as SkillsTrainer  # type: ignore[assignment]
+        from apps.housekeep.agent.train_side_by_side import SideBySideTrainer as SkillsTrainer
     several = {"envs": envs} if envs > 1 else {}  # older revisions have one only
     out = Path(tempfile.mkdtemp()) / "run"
     config = TrainConfig(judge=judge, steps=steps, out=out, evaluate_count=1, **several)  # type: ignore[arg-type]

@@ -104,7 +104,7 @@ class DrrnAgent:
         self.online = RelevanceNetwork(config, embeddings[0].shape[1])
         torch.random.set_rng_state(generator_state)
         self.target = copy.deepcopy(self.online).eval().requires_grad_(False)
-        self._parameters = list(self.online.parameters()), list(self.target.parameters())
+        self._parameters: tuple[list[Tensor], ...] = tuple(list(n.parameters()) for n in (self.online, self.target))
         self.optimizer = torch.optim.AdamW(
             self._parameters[0], lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )

@@ -61,7 +61,7 @@ class SkillsEnv(gym.Env[Choice | None, int]):
         self.episodes, self.vocabulary, self.lots = episodes, vocabulary, (seed, 0, home)
         self.task = Task(make_simulator(config), config.reward)
         self.runner = SkillRunner(self.task)
-        self.observation_space = Choices()  # type: ignore[assignment]
+        self.observation_space = Choices()
         self.action_space = gym.spaces.Discrete(MOST_CANDIDATES)  # type: ignore[assignment]
         self._begun, self._resumed = 0, False
         self._acted: list[int] = []

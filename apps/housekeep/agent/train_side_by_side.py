@@ -102,7 +102,7 @@ class SideBySideTrainer(SkillsTrainer):
         running, self.running[home] = self.running[home], Running()
         self.episode += 1
         self.primitive_steps += row.steps
-        known = {
+        known: dict[str, Any] = {
             "episode": self.episode,
             "decisions": self.skills,
             "primitive_steps": self.primitive_steps,
