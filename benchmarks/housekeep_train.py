@@ -5,10 +5,10 @@
     python benchmarks/housekeep_train.py --envs 2 --memory 100 500 1000
 
 CPU counts this process and the processes with its homes; what a judge is asked before training counts in neither
-column. `--memory` acts at random and says what a home's process holds after so many episodes of all homes (the
-learner's own memory grows with its replay, up to 50,000 decisions). To compare two revisions, run the one after the
-other in alternation, each from its own checkout with PYTHONPATH=. there; `numbers` is a hash of all episodes' rows and
-of the trained network, equal where the numbers are.
+column, and "of it learning" is this process alone, where homes have their own. `--memory` acts at random and says what
+a home's process holds after so many episodes of all homes (the learner's own memory grows with its replay, up to 50,000
+decisions). To compare two revisions, run the one after the other in alternation, each from its own checkout with
+PYTHONPATH=. there; `numbers` is a hash of all episodes' rows and of the trained network, equal where the numbers are.
 """
 
 import argparse
@@ -80,11 +80,11 @@ def measure(judge: str, steps: int, envs: int) -> dict[str, str]:
         source = guidance.shifts(0, steps, train.horizon(config))
     trainer = SkillsTrainer(config, 0, episodes, evaluation, source)
     log: Any = Log()
-    begun, spent = time.perf_counter(), cpu()
+    begun, spent, here = time.perf_counter(), cpu(), time.process_time()
     play = getattr(trainer, "play", None) or (lambda log: log.record_episode(0, trainer._play_one()))
     while trainer.skills < steps:
         play(log)
-    spent, begun = cpu() - spent, time.perf_counter() - begun
+    spent, here, begun = cpu() - spent, time.process_time() - here, time.perf_counter() - begun
     for parameter in trainer.agent.online.parameters():
         log.hash.update(parameter.detach().numpy().tobytes())
     trainer.close()
@@ -93,6 +93,7 @@ def measure(judge: str, steps: int, envs: int) -> dict[str, str]:
         "envs": str(envs),
         "skills": f"{trainer.skills:,}",
         "CPU ms a skill": f"{1000 * spent / trainer.skills:.2f}",
+        "of it learning": f"{1000 * here / trainer.skills:.2f}" if envs > 1 else "",
         "skills a CPU s": f"{trainer.skills / spent:.1f}",
         "skills a s": f"{trainer.skills / begun:.1f}",
         "numbers": log.hash.hexdigest()[:12],
