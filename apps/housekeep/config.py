@@ -80,6 +80,9 @@ class TrainConfig(TrainingConfig, LabelsConfig, SimulatorConfig, StrictConfig):
     """skills: look, explore, go, pick, place; primitive: the benchmark's six actions."""
     algorithm: Literal["drrn", "dqn", "ppo"] = "drrn"
     """drrn for skills; dqn or ppo (Stable-Baselines3) for primitive."""
+    envs: int = 1
+    """Homes that act side by side, each in a process of its own (skills): for several cores. Other numbers than with
+    one home, as the network learns from decisions that are a round older."""
     steps: int = 4000
     """Decisions to train for: skills or primitive actions."""
     out: Path = Path("runs/housekeep")
@@ -108,6 +111,9 @@ class EvaluateConfig(SimulatorConfig, StrictConfig):
     seed: int = 0
     """Of the random policy and of the bootstrap intervals; the first of five for plan:JUDGE with a judge that draws
     lots."""
+    patience: int | None = None
+    """An episode ends when a policy has explored all and then only looked and gone about for so many skills (default:
+    never before 1000 steps, as in training)."""
     workers: int = 1
     """Policies and seeds evaluated at the same time."""
     json: Path | None = None

@@ -45,6 +45,8 @@ def main(config: EvaluateConfig) -> list[dict[str, Any]]:
     """Evaluates and returns the rows {policy, metric, mean, iqm, ci95, n, seeds}; metric/seen and metric/unseen are
     over the episodes of the benchmark's seen and unseen objects (first and second half of a file's episode ids)."""
     check_simulator(config)
+    if config.patience is not None and config.patience < 0:
+        raise UserError(f"--patience {config.patience}: give a number of at least 0")
     episodes = load_many(config.episodes, config.select, config.strict)
     check_scenes(config, episodes)
     jobs = [
@@ -98,7 +100,7 @@ def evaluate_job(job: Job, tick: Callable[[int], None]) -> Results:
     """The metrics of every episode under one policy."""
     import torch
 
-    from apps.housekeep.agent.policies import play
+    from apps.housekeep.agent.policies import PatientPolicy, play
     from apps.housekeep.knowledge.votes import load_votes
     from apps.housekeep.task import Task
 
@@ -106,6 +108,8 @@ def evaluate_job(job: Job, tick: Callable[[int], None]) -> Results:
     episodes = load_many(job.config.episodes, job.config.select, job.config.strict)
     votes = load_votes(job.config.votes) if job.config.votes is not None else None
     policy = make_policy(job, episodes)
+    if job.config.patience is not None:
+        policy = PatientPolicy(policy, job.config.patience)
     simulator = make_simulator(job.config)
     task, results = Task(simulator), []
     for episode in episodes:

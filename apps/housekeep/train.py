@@ -35,6 +35,10 @@ def check(config: TrainConfig) -> None:
             f"--algorithm {config.algorithm} does not fit --action-space {config.action_space}: "
             "use drrn for skills, dqn or ppo for primitive"
         )
+    if config.envs < 1 or (config.envs > 1 and config.action_space != "skills"):
+        raise UserError(f"--envs {config.envs}: give a number of at least 1; more than one goes with skills only")
+    if config.steps % config.envs:
+        raise UserError(f"--steps {config.steps}: give a multiple of --envs {config.envs}, which decide together")
     if config.horizon is not None and config.horizon < 1:
         raise UserError(f"--horizon {config.horizon}: give a number of at least 1")
     needed = ("torch",) if config.action_space == "skills" else ("torch", "stable_baselines3")
@@ -89,15 +93,18 @@ def train_seed(config: TrainConfig, source: ShiftSource | None, seed: int, log: 
     import torch
 
     from apps.housekeep.agent.train_primitive import PrimitiveTrainer
+    from apps.housekeep.agent.train_side_by_side import SideBySideTrainer
     from apps.housekeep.agent.train_skills import SkillsTrainer
 
     torch.set_num_threads(1)  # small networks are faster on one thread, and two seeds do not fight
     training, evaluation = load(config)
-    make = SkillsTrainer if config.action_space == "skills" else PrimitiveTrainer
+    skills = SkillsTrainer if config.envs == 1 else SideBySideTrainer
+    make = skills if config.action_space == "skills" else PrimitiveTrainer
     trainer = make(config, seed, training, evaluation, source)
-    metrics = trainer.train(log, tick)
-    trainer.close()
-    return metrics
+    try:
+        return trainer.train(log, tick)
+    finally:
+        trainer.close()
 
 
 def horizon(config: TrainConfig) -> int | None:

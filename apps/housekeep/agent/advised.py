@@ -6,6 +6,7 @@ everywhere, and has no dropout, which would draw from Q's random numbers: under 
 equals one without a judge bit for bit.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from apps.housekeep.agent.drrn import DrrnAgent, DrrnConfig, first_best
+from apps.housekeep.agent.drrn import Advice, DrrnAgent, DrrnConfig, first_best
 from apps.housekeep.agent.features import Observation, Vocabulary
 from apps.housekeep.agent.replay import Batch
 from lmgt_core.guidance.reward import shifted_reward
@@ -43,13 +44,13 @@ class AdvisedAgent(DrrnAgent):
         if self.critic is not None:
             self.critic.set_vocabulary(vocabulary, embeddings)
 
-    def preference(self, observation: Observation, advice: Rows | None, step: int) -> Rows:
-        """[candidate] what it acts on at this step of training; a rule that does not learn its advice is given it."""
-        q = super().preference(observation, None, step)
+    def preferences(self, observations: Sequence[Observation], advice: Sequence[Advice], step: int) -> list[Rows]:
+        """[observation][candidate] what it acts on at this step of training; a rule that does not learn its advice is
+        given it."""
+        values = super().preferences(observations, advice, step)
         if self.critic is not None:
-            advice = self.critic.preference(observation, None, step)
-        assert advice is not None
-        return self.rule.preference(q, advice, step)
+            advice = self.critic.preferences(observations, advice, step)
+        return [self.rule.preference(q, phi, step) for q, phi in zip(values, advice, strict=True) if phi is not None]
 
     def learn(self, batch: Batch, shift_weight: float, step: int = 0) -> float:
         """One gradient step of Q, and one of the critic if there is one; returns the loss of Q.

@@ -7,6 +7,7 @@ al. 2016 (arXiv 1509.06461).
 """
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ from apps.housekeep.agent.features import PAIR_SCALARS, SCALARS, Observation, Vo
 from apps.housekeep.agent.replay import Batch, Ragged
 from apps.housekeep.skills import Kind
 from lmgt_core.guidance.reward import shifted_reward
+
+Advice = NDArray[np.float32] | None  # [candidate] what a judge thinks of each; None: nobody is asked
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class DrrnAgent:
         self.online = RelevanceNetwork(config, embeddings[0].shape[1])
         torch.random.set_rng_state(generator_state)
         self.target = copy.deepcopy(self.online).eval().requires_grad_(False)
-        self._parameters = list(self.online.parameters()), list(self.target.parameters())
+        self._parameters: tuple[list[Tensor], ...] = tuple(list(n.parameters()) for n in (self.online, self.target))
         self.optimizer = torch.optim.AdamW(
             self._parameters[0], lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
@@ -138,30 +141,36 @@ class DrrnAgent:
 
     def act(
         self,
-        observation: Observation,
-        epsilon: float,
+        observations: Sequence[Observation],
+        epsilons: Sequence[float],
         rng: np.random.Generator,
-        advice: NDArray[np.float32] | None = None,
+        advice: Sequence[Advice] | None = None,
         step: int = 0,
-    ) -> int:
-        """The index of a candidate: the best one, or with probability `epsilon` a random one.
+    ) -> list[int]:
+        """[observation] the index of a candidate: the best one, or with probability `epsilons` [observation] a random
+        one.
 
         A random choice is of a kind first, then of a candidate of that kind: most candidates are places to go to, and
-        among them picks and places, which teach, would hardly ever be tried. `advice` [candidate] and `step`, the
-        decisions trained so far, are for agents that a rule steers.
+        among them picks and places, which teach, would hardly ever be tried. `advice` [observation][candidate] and
+        `step`, the decisions trained so far, are for agents that a rule steers.
         """
-        if rng.random() < epsilon:
-            kinds = observation.scalars[:, : len(Kind)].argmax(axis=1)
-            return int(rng.choice(np.flatnonzero(kinds == rng.choice(np.unique(kinds)))))
-        return int(self.preference(observation, advice, step).argmax())
+        advice = [None] * len(observations) if advice is None else advice
+        chosen = [explored(o, epsilon, rng) for o, epsilon in zip(observations, epsilons, strict=True)]
+        greedy = [i for i, choice in enumerate(chosen) if choice is None]
+        if greedy:
+            preferred = self.preferences([observations[i] for i in greedy], [advice[i] for i in greedy], step)
+            for i, values in zip(greedy, preferred, strict=True):
+                chosen[i] = int(values.argmax())
+        return [choice for choice in chosen if choice is not None]
 
     @torch.no_grad()
-    def preference(
-        self, observation: Observation, advice: NDArray[np.float32] | None, step: int
-    ) -> NDArray[np.float32]:
-        """[candidate] what it acts on: Q."""
+    def preferences(
+        self, observations: Sequence[Observation], advice: Sequence[Advice], step: int
+    ) -> list[NDArray[np.float32]]:
+        """[observation][candidate] what it acts on: Q, of all observations in one batch."""
         self.online.dropout.eval()
-        return self.values(self.online, observation).numpy()
+        rows = Ragged.of(observations)
+        return np.split(self.values(self.online, rows).numpy(), rows.offsets[1:-1])
 
     def learn(self, batch: Batch, shift_weight: float, step: int = 0) -> float:
         """One gradient step towards double Q-learning targets of r_t + shift_weight * shift_t; returns the loss."""
@@ -205,6 +214,14 @@ class DrrnAgent:
         self.target.load_state_dict(state["target"])
         self.optimizer.load_state_dict(state["optimizer"])
         self._projected.clear()
+
+
+def explored(observation: Observation, epsilon: float, rng: np.random.Generator) -> int | None:
+    """A random candidate with probability `epsilon`, of a kind that is drawn first; else None."""
+    if rng.random() >= epsilon:
+        return None
+    kinds = observation.scalars[:, : len(Kind)].argmax(axis=1)
+    return int(rng.choice(np.flatnonzero(kinds == rng.choice(np.unique(kinds)))))
 
 
 def distinct_pairs(pairs: NDArray[np.int16], objects: int, places: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from apps.housekeep.agent.drrn import DrrnAgent
 from apps.housekeep.agent.features import Vocabulary, observe
 from apps.housekeep.metrics import episode_metrics
-from apps.housekeep.skills import Skill, SkillRunner, candidates
+from apps.housekeep.skills import Kind, Skill, SkillRunner, candidates
 from apps.housekeep.task import Task
 
 if TYPE_CHECKING:
@@ -64,7 +64,25 @@ class AgentPolicy:
 
     def __call__(self, task: Task, skills: list[Skill]) -> Skill | None:
         observation, advice = observe(task, skills, self.vocabulary), self.advice(task, skills)
-        return skills[self.agent.act(observation, self.epsilon, self.rng, advice, self.step)]
+        return skills[self.agent.act([observation], [self.epsilon], self.rng, [advice], self.step)[0]]
+
+
+class PatientPolicy:
+    """What `policy` chooses, until `patience` skills in a row were only looking and going about with an empty hand and
+    nothing left to explore: then the home is left as it is, and what remains of the budget is saved."""
+
+    def __init__(self, policy: Policy, patience: int) -> None:
+        self.policy, self.patience = policy, patience
+        self._idle = 0
+
+    def __call__(self, task: Task, skills: list[Skill]) -> Skill | None:
+        if task.steps == 0:
+            self._idle = 0
+        chosen = self.policy(task, skills)
+        idle = task.held is None and chosen is not None and chosen.kind in (Kind.LOOK, Kind.GO)
+        explored = not any(skill.kind is Kind.EXPLORE for skill in skills)
+        self._idle = self._idle + 1 if idle and explored else 0
+        return chosen if self._idle <= self.patience else None
 
 
 def play(task: Task, policy: Policy, votes: "Votes | None" = None) -> dict[str, float | None]:

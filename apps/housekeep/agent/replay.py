@@ -1,6 +1,7 @@
 """A replay memory of decisions with different numbers of candidates; rewards and shifts are kept apart."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ class Ragged:
     offsets: NDArray[np.int64]  # [decision + 1]
 
     @classmethod
-    def of(cls, observations: list[Observation]) -> "Ragged":
+    def of(cls, observations: Sequence[Observation]) -> "Ragged":
         """The candidates of `observations`, in order."""
         offsets = np.zeros(len(observations) + 1, np.int64)
         np.cumsum([len(o) for o in observations], out=offsets[1:])
@@ -48,13 +49,14 @@ class Batch:
 
 
 class Replay:
-    """The last `capacity` decisions, each stored once: a decision's successor is the next one.
+    """The last `capacity` decisions, each stored once; those of several homes that act side by side take turns, so a
+    decision's successor is the next one of its home.
 
     Beside a decision lies the judge's advice on every candidate, float32 [candidate]; 0 for rules that ask for none.
     """
 
-    def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
+    def __init__(self, capacity: int, homes: int = 1) -> None:
+        self.capacity, self.homes = capacity, homes
         self.observations: list[Observation] = []
         self.choices: list[int] = []
         self.rewards: list[float] = []
@@ -74,7 +76,7 @@ class Replay:
         last: bool,
         advice: NDArray[np.float32] | None = None,
     ) -> None:
-        """Stores a decision; its successor is the next one added, unless it is the `last` of its episode."""
+        """Stores a decision; its successor is the next one of its home, unless it is the `last` of its episode."""
         self.observations.append(observation)
         self.choices.append(choice)
         self.rewards.append(reward)
@@ -83,34 +85,40 @@ class Replay:
         self.advice.append(np.zeros(len(observation), np.float32) if advice is None else advice)
         if len(self) > 1.1 * self.capacity:  # a tenth at a time: deleting from the front costs the whole list
             for column in (self.observations, self.choices, self.rewards, self.shifts, self.last, self.advice):
-                del column[: len(column) - self.capacity]
+                del column[: (len(column) - self.capacity) // self.homes * self.homes]
 
     def sample(self, size: int, gamma: float, steps: int, rng: np.random.Generator) -> Batch:
         """`size` transitions of up to `steps` decisions each, uniformly with replacement.
 
-        The newest decision has no successor yet unless it ended its episode; transitions are cut where it would be
-        needed.
+        The newest decision of a home has no successor yet unless it ended its episode; transitions are cut where it
+        would be needed.
         """
-        newest = len(self) - (0 if self.last[-1] else 1)
+        newest = range(max(len(self) - self.homes, 0), len(self))
+        waiting = {row for row in newest if not self.last[row]}
+        ended = [row for row in newest if row not in waiting]
         chosen, next_candidates, advice_tm1, advice_t = [], [], [], []
         rewards, shifts, discounts = np.zeros((3, size), np.float32)
-        for i, row in enumerate(rng.integers(newest, size=size)):
+        for i, drawn in enumerate(rng.integers(len(self) - len(waiting), size=size).tolist()):
+            row = drawn if drawn < newest.start else ended[drawn - newest.start]
             observation, choice = self.observations[row], slice(self.choices[row], self.choices[row] + 1)
             chosen.append(
                 Observation(observation.scalars[choice], observation.pairs[choice], observation.moved[choice])
             )
-            factor = 1.0
-            for later in range(row, min(row + steps, newest)):
+            factor, later = 1.0, row
+            for ahead in range(1, steps + 1):
                 rewards[i] += factor * self.rewards[later]
                 shifts[i] += factor * self.shifts[later]
                 factor *= gamma
                 if self.last[later]:
                     factor = 0.0
                     break
+                if ahead == steps or later + self.homes in waiting:
+                    break
+                later += self.homes
             discounts[i] = factor
             advice_tm1.append(self.advice[row][choice])
-            next_candidates.append(chosen[-1] if factor == 0.0 else self.observations[later + 1])
-            advice_t.append(advice_tm1[-1] if factor == 0.0 else self.advice[later + 1])
+            next_candidates.append(chosen[-1] if factor == 0.0 else self.observations[later + self.homes])
+            advice_t.append(advice_tm1[-1] if factor == 0.0 else self.advice[later + self.homes])
         advice = (np.concatenate(a) for a in (advice_tm1, advice_t))
         return Batch(Ragged.of(chosen), rewards, shifts, discounts, Ragged.of(next_candidates), *advice)
 

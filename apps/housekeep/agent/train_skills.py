@@ -62,7 +62,7 @@ class SkillsTrainer:
         if rule is not None and not rule.learns_advice:
             assert isinstance(source, RewardShifter)  # such a rule has to wait for the judge
             self.adviser = source
-        self.replay = Replay(self.hyper.replay_capacity)
+        self.replay = Replay(self.hyper.replay_capacity, config.envs)
         self.task = Task(make_simulator(config), config.reward)
         self.runner = SkillRunner(self.task)
         self.order_rng, self.act_rng, self.sample_rng = (np.random.default_rng([seed, i]) for i in range(3))
@@ -80,7 +80,7 @@ class SkillsTrainer:
             last = self._evaluate(log)
         while self.skills < self.config.steps:
             before = self.skills
-            log.record_episode(self.seed, self._play_one())
+            self.play(log)
             tick(self.skills - before)
             done = self.skills >= self.config.steps
             if done or self._crossed(before, self.config.curve):
@@ -88,6 +88,10 @@ class SkillsTrainer:
             if done or self._crossed(before, self.config.checkpoint_every):
                 log.save_checkpoint(self.seed, self._checkpoint(last))
         return last
+
+    def play(self, log: RunLog) -> None:
+        """Trains for an episode, and records it."""
+        log.record_episode(self.seed, self._play_one())
 
     def _crossed(self, before: int, every: int) -> bool:
         return self.skills // every > before // every
@@ -124,7 +128,7 @@ class SkillsTrainer:
         t, options = self.skills, candidates(self.task)
         observation = observe(self.task, options, self.vocabulary)
         advice = None if self.adviser is None else advise(self.adviser, self.task, options)
-        choice = self.agent.act(observation, self.agent.epsilon(t), self.act_rng, advice, t)
+        choice = self.agent.act([observation], [self.agent.epsilon(t)], self.act_rng, [advice], t)[0]
         if advice is not None:
             outcome, shift = self.runner.run(options[choice]), float(advice[choice])
         else:
@@ -132,13 +136,18 @@ class SkillsTrainer:
         self.skills += 1
         last = self.task.over or self.skills >= self.config.steps
         self.replay.add(observation, choice, outcome.reward, shift, last, advice)
-        if len(self.replay) > self.hyper.warm_up:
-            weight = 1.0 if self.source is None else self.source.weight
-            for _ in range(self.hyper.updates_per_skill):
-                hyper = self.hyper
-                batch = self.replay.sample(hyper.batch_size, hyper.gamma, hyper.multi_step, self.sample_rng)
-                losses.append(self.agent.learn(batch, weight, t))
+        losses += self._learn(self.hyper.updates_per_skill, t)
         return shift
+
+    def _learn(self, updates: int, t: int) -> list[float]:
+        """[update] the losses of learning at step t; none before there is enough to learn from."""
+        if len(self.replay) <= self.hyper.warm_up:
+            return []
+        weight, hyper, losses = 1.0 if self.source is None else self.source.weight, self.hyper, []
+        for _ in range(updates):
+            batch = self.replay.sample(hyper.batch_size, hyper.gamma, hyper.multi_step, self.sample_rng)
+            losses.append(self.agent.learn(batch, weight, t))
+        return losses
 
     def _run(self, skill: Skill) -> tuple[Outcome, float]:
         """What executing a skill gave, and the shift of having chosen it, judged in the state before."""
@@ -178,6 +187,7 @@ class SkillsTrainer:
             "episode": self.episode,
             "primitive_steps": self.primitive_steps,
             "order": self.order,
+            "homes": self._homes_state(),
             "last": last,
             "generators": {name: rng.bit_generator.state for name, rng in generators.items()},
             "shifter": None if self.source is None else self.source.state_dict(),
@@ -193,6 +203,13 @@ class SkillsTrainer:
             buffer,
         )
         return buffer.getvalue()
+
+    def _homes_state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of episodes that are running: here none is."""
+        return {}
+
+    def _load_homes(self, state: dict[str, Any]) -> None:
+        """Takes up what `_homes_state` gave."""
 
     def _resume(self, log: RunLog) -> Numbers:
         """Takes up the last checkpoint, if there is one."""
@@ -210,6 +227,7 @@ class SkillsTrainer:
         if self.source is not None:  # checkpoints of before 0.2 do not say how many decisions the source had
             counted = {"decisions": self.skills, "step": max(self.skills - 1, 0)}
             self.source.load_state_dict(counted | counters["shifter"])
+        self._load_homes(counters.get("homes", {}))
         return counters["last"]
 
 

@@ -76,6 +76,7 @@ class MujocoSimulator:
         self._scenes: OrderedDict[tuple[ShapeKey, int], tuple[Scene, Rays]] = OrderedDict()
         self._kept = scenes
         self._episode: Episode | None = None
+        self._pose: Pose | None = None
 
     @property
     def episode(self) -> Episode:
@@ -147,7 +148,7 @@ class MujocoSimulator:
 
     def _looked(self) -> None:
         """Forgets where the agent stood and what was in view: it or an object has moved."""
-        self._pose: Pose | None = None
+        self._pose = None
         self._seen: frozenset[int] | None = None
 
     @property

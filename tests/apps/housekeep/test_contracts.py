@@ -4,6 +4,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from apps.housekeep.config import TrainConfig
 from apps.housekeep.domain import make_domain
 from apps.housekeep.train import TRAINING
@@ -36,3 +38,11 @@ class TestSkills(TrainingContract):
             "seeds": (0,),
         }
         return TrainConfig(out=out, judge=judge, **settings | changes)
+
+
+@pytest.mark.slow
+class TestSkillsInTwoHomes(TestSkills):
+    """The same where two homes act side by side."""
+
+    def config(self, out: Path, judge: str, **changes: Any) -> TrainConfig:
+        return super().config(out, judge, envs=2, **changes)

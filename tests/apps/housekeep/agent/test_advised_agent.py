@@ -80,9 +80,9 @@ def floats(*values: float) -> np.ndarray:
 def test_it_acts_on_q_plus_the_advice_of_every_candidate() -> None:
     agent, seen, rng = advised(LOOKAHEAD), observation(1, 2, 3), np.random.default_rng(0)
     tell(agent, {1: 0.5, 2: 0.2, 3: -0.4})
-    assert agent.act(seen, 0.0, rng, floats(0, 0, 0)) == 0
-    assert agent.act(seen, 0.0, rng, floats(0, 1, -1)) == 1
-    assert agent.act(seen, 0.0, rng, floats(-1, -1, 0)) == 2
+    assert agent.act([seen], [0.0], rng, [floats(0, 0, 0)])[0] == 0
+    assert agent.act([seen], [0.0], rng, [floats(0, 1, -1)])[0] == 1
+    assert agent.act([seen], [0.0], rng, [floats(-1, -1, 0)])[0] == 2
 
 
 @pytest.mark.parametrize("constant", [-3.0, 0.0, 3.0])
@@ -90,8 +90,8 @@ def test_a_constant_advice_changes_no_choice(constant: float) -> None:
     agent, rng = advised(LOOKAHEAD), np.random.default_rng(1)
     for _ in range(20):
         seen = observation(*rng.normal(size=5))
-        plain = int(DrrnAgent.preference(agent, seen, None, 0).argmax())
-        assert agent.act(seen, 0.0, rng, np.full(5, constant, np.float32)) == plain
+        plain = int(DrrnAgent.preferences(agent, [seen], [None], 0)[0].argmax())
+        assert agent.act([seen], [0.0], rng, [np.full(5, constant, np.float32)])[0] == plain
 
 
 def test_the_target_of_look_ahead_is_the_one_calculated_by_hand() -> None:
@@ -154,7 +154,7 @@ def test_a_critic_begins_at_zero_and_a_silent_judge_leaves_it_there() -> None:
             losses.append([learner.learn(taught, 1.0, step) for step in range(5)])
         assert losses[0] == losses[1]
         assert agent.critic is not None
-        assert not agent.critic.preference(observation(1, 2, 3), None, 0).any()
+        assert not agent.critic.preferences([observation(1, 2, 3)], [None], 0)[0].any()
 
 
 @pytest.mark.parametrize("rule", [PIES, ADOPS])
@@ -182,8 +182,8 @@ def test_once_the_judge_has_faded_it_acts_as_q(rule: AgentRule) -> None:
     assert agent.critic is not None
     tell(agent, {1: 0.5, 2: 0.2, 3: -0.4})
     tell(agent.critic, {1: -5.0, 2: 0.0, 3: 5.0})
-    assert agent.act(seen, 0.0, rng, step=0) == 2
-    assert [agent.act(seen, 0.0, rng, step=step) for step in (HORIZON, 10 * HORIZON)] == [0, 0]
+    assert agent.act([seen], [0.0], rng, step=0)[0] == 2
+    assert [agent.act([seen], [0.0], rng, step=step)[0] for step in (HORIZON, 10 * HORIZON)] == [0, 0]
 
 
 def test_a_shift_teaches_the_critic_alone() -> None:
@@ -194,8 +194,8 @@ def test_a_shift_teaches_the_critic_alone() -> None:
         memory.add(seen, i % 2, 0.0, (-1.0, 1.0)[i % 2], True)
     for _ in range(200):
         agent.learn(memory.sample(16, 0.9, 1, rng), 1.0)
-    assert agent.critic.preference(seen, None, 0) == pytest.approx(floats(-1, 1), abs=0.1)
-    assert DrrnAgent.preference(agent, seen, None, 0) == pytest.approx(floats(0, 0), abs=0.05)
+    assert agent.critic.preferences([seen], [None], 0)[0] == pytest.approx(floats(-1, 1), abs=0.1)
+    assert DrrnAgent.preferences(agent, [seen], [None], 0)[0] == pytest.approx(floats(0, 0), abs=0.05)
 
 
 @pytest.mark.parametrize("rule", [LOOKAHEAD, PIES, ADOPS])
@@ -214,7 +214,7 @@ def test_a_checkpoint_goes_on_learning_with_the_same_numbers(rule: AgentRule) ->
     losses = [[agent.learn(one, 1.0, step) for step, one in enumerate(data[3:])] for agent in (first, second)]
     assert losses[0] == losses[1]
     seen = observation(0.1, 0.2)
-    prefer = [agent.preference(seen, floats(0, 0), 0).tolist() for agent in (first, second)]
+    prefer = [agent.preferences([seen], [floats(0, 0)], 0)[0].tolist() for agent in (first, second)]
     assert prefer[0] == prefer[1]
 
 

@@ -103,8 +103,8 @@ def test_epsilon_falls_linearly_and_stays() -> None:
 def test_greedy_actions_are_the_best_and_random_ones_reach_all() -> None:
     an_agent, seen = agent(), observation([(i, i % PLACES) for i in range(5)])
     rng = np.random.default_rng(0)
-    assert {an_agent.act(seen, 0.0, rng) for _ in range(10)} == {int(values(an_agent, seen).argmax())}
-    assert {an_agent.act(seen, 1.0, rng) for _ in range(200)} == set(range(5))
+    assert {an_agent.act([seen], [0.0], rng)[0] for _ in range(10)} == {int(values(an_agent, seen).argmax())}
+    assert {an_agent.act([seen], [1.0], rng)[0] for _ in range(200)} == set(range(5))
 
 
 def test_the_value_of_a_candidate_does_not_depend_on_its_company() -> None:
@@ -166,12 +166,12 @@ def test_it_learns_which_object_belongs_where_in_a_few_hundred_steps() -> None:
     an_agent, memory = agent(replace(CONFIG, learning_rate=3e-3)), Replay(1000)
     for step in range(500):
         seen, rewards = bandit(rng, right)
-        choice = an_agent.act(seen, max(0.1, 1 - step / 200), rng)
+        choice = an_agent.act([seen], [max(0.1, 1 - step / 200)], rng)[0]
         memory.add(seen, choice, float(rewards[choice]), 0.0, True)
         if step >= 32:
             an_agent.learn(memory.sample(32, 0.9, 1, rng), 1.0)
     tests = [bandit(rng, right) for _ in range(200)]
-    chosen = np.array([rewards[an_agent.act(seen, 0.0, rng)] for seen, rewards in tests])
+    chosen = np.array([rewards[an_agent.act([seen], [0.0], rng)[0]] for seen, rewards in tests])
     best = np.array([rewards.max() for _, rewards in tests])
     assert (chosen == best).mean() > 0.9
 
@@ -181,7 +181,7 @@ def test_a_shift_alone_teaches_what_a_reward_would() -> None:
     an_agent, memory = agent(replace(CONFIG, learning_rate=3e-3)), Replay(1000)
     seen = observation([(0, 0), (1, 1)])
     for _ in range(200):
-        choice = an_agent.act(seen, 0.5, rng)
+        choice = an_agent.act([seen], [0.5], rng)[0]
         memory.add(seen, choice, 0.0, (-1.0, 1.0)[choice], True)
         if len(memory) > 16:
             an_agent.learn(memory.sample(16, 0.9, 1, rng), 0.5)

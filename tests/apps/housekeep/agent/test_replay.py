@@ -94,6 +94,24 @@ def test_the_oldest_decisions_are_forgotten_and_links_stay() -> None:
         assert int(following[0]) == decision + 1
 
 
+@pytest.mark.parametrize("capacity", [100, 20], ids=["all", "forgetting"])
+def test_the_successor_in_one_of_several_homes_is_the_next_decision_of_that_home(capacity: int) -> None:
+    """Decisions 0, 3, 6, ... are of the first of three homes; the first home's 33 ends an episode, so does its 45."""
+    memory = Replay(capacity, homes=3)
+    for i in range(48):
+        memory.add(observation(i), 0, float(i), 0.0, i in (33, 45))
+    found = rows(memory, steps=1, size=2000)
+    assert max(found) == 45 and not {46, 47} & set(found)  # of the newest ones only the one that ended
+    assert all(
+        following[0] == decision + 3 for decision, (_, _, _, following) in found.items() if decision not in (33, 45)
+    )
+    assert found[33][2] == found[45][2] == 0.0
+    two = rows(memory, steps=2, size=2000)
+    assert two[40][:3] == (40 + 0.5 * 43, 0.0, 0.25) and two[40][3][0] == 46
+    assert two[43][:3] == (43.0, 0.0, 0.5) and two[43][3][0] == 46  # cut where the newest decision begins
+    assert two[30][:3] == (30 + 0.5 * 33, 0.0, 0.0)
+
+
 def test_equal_generators_sample_equally() -> None:
     a, b = (replay([0.0] * 9).sample(32, GAMMA, 2, np.random.default_rng(5)) for _ in range(2))
     assert np.array_equal(a.chosen.scalars, b.chosen.scalars) and np.array_equal(
