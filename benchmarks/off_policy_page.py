@@ -111,8 +111,11 @@ def table(rows: Sequence[Row], setting: str) -> str:
 
 def counted(rows: Sequence[Row], setting: str) -> str:
     """How many logs there were of each size."""
-    logs = {row["sessions"]: row["logs"] for row in rows if row["setting"] == setting}
-    return ", ".join(f"{count} of {size:,}" for size, count in sorted(logs.items()))
+    logs: dict[int, set[int]] = {}
+    for row in rows:
+        if row["setting"] == setting:
+            logs.setdefault(row["sessions"], set()).add(row["logs"])
+    return ", ".join(f"{' or '.join(map(str, sorted(counts)))} of {size:,}" for size, counts in sorted(logs.items()))
 
 
 def largest(rows: Sequence[Row], setting: str) -> int:
