@@ -71,7 +71,7 @@ def trained_under(name: str, config: EvaluateConfig, models: Mapping[str, WorldC
     return models[model] if model in models else world_with(model, world_of(config))
 
 
-def check_run(name: str, config: EvaluateConfig) -> dict[str, Any]:
+def check_run(name: str, config: WorldConfig) -> dict[str, Any]:
     """The settings of the run in folder `name`; UserError when it is none, or one of another world."""
     path = Path(name)
     if not (path / "config.json").is_file():

@@ -9,7 +9,7 @@ import numpy as np
 
 from apps.slateq.baselines import make_baseline
 from apps.slateq.config import WorldConfig, check_world
-from apps.slateq.evaluate import world_of
+from apps.slateq.evaluation_entries import world_of
 from apps.slateq.features import Features, features
 from apps.slateq.history import SessionHistory
 from apps.slateq.logs.config import LogConfig

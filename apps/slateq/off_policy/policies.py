@@ -106,7 +106,7 @@ def _served(name: str, spec: JudgeSpec, log: Log) -> Callable[[Features], Intege
 
 def policy_of_run(run: Path, world: WorldConfig, seed: int | None) -> Policy:
     """The policy that `run` trained with `seed` (default: its first); UserError for a run of another world."""
-    from apps.slateq.evaluate import check_run
+    from apps.slateq.evaluation_entries import check_run
     from apps.slateq.tensorflow_setup import one_deterministic_thread
 
     settings = check_run(str(run), world)
