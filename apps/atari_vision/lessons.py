@@ -1,0 +1,184 @@
+"""Frames with what there is to learn about them, made on the fly: what an image-text model of a world is taught with.
+
+The tables and CartPole are drawn in states that are drawn by lot, so that every hand and every lean comes up; a game
+is played beforehand. A tenth of all frames, told by a digest of their pixels, is kept for tests and a tenth for
+validation, and five of the 52 card pictures are never taught: what is measured there was not learnt by heart.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import degrees
+from typing import Any
+
+import numpy as np
+
+from apps.atari_vision.describe import FrameDescriber
+from apps.atari_vision.frames import TEST, TRAIN, collect, part
+from apps.atari_vision.knowledge.blackjack import hand_sum
+from apps.atari_vision.oracle import expert_action
+from apps.atari_vision.simulator.blackjack import FACES, SUITS, draw_cards
+from apps.atari_vision.simulator.seen import FRAME, MEMORY
+from apps.atari_vision.worlds import World
+from captioners.captioner import Image
+from captioners.memory import FrameMemory
+from captioners.models.llava_training import Draw, Example, Lesson
+from captioners.strips import apart
+
+UNTAUGHT = ("2H", "5C", "8D", "JS", "AC")  # cards whose pictures no lesson shows
+POOL = 4000  # frames of play that a game's lessons are drawn from
+DETAILS = "Name what can be told from it, one by one."  # a lesson that nobody is asked later: it teaches to look
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A frame, the memory behind it, and finer details than its caption tells; "" where there are none."""
+
+    image: Image
+    memory: Any
+    details: str = ""
+
+
+Sampler = Callable[[np.random.Generator], Sample]
+
+
+def sampler(world: World, seed: int) -> Sampler:
+    """Frames of `world`, each drawn by the generator that is given alone."""
+    if world.name == "Blackjack-box":
+        return _boxes(world)
+    if world.name == "Blackjack-cards":
+        return cards
+    if world.folder == "cartpole":
+        return _cartpoles(world)
+    pool = collect(world, POOL, seed + 1)
+    return lambda rng: (lambda i: Sample(pool.images[i], pool.memories[i]))(int(rng.integers(len(pool.images))))
+
+
+def draw(world: World, seed: int, wanted: str = TRAIN) -> Draw:
+    """Examples of one part of the frames: a caption, a verdict on an action, and details where there are any."""
+    sample = sampler(world, seed)
+
+    def one(rng: np.random.Generator) -> Example:
+        while part((shot := sample(rng)).image) != wanted:
+            pass
+        return example(world, shot, int(rng.integers(len(world.knowledge.actions))))
+
+    return one
+
+
+def example(world: World, shot: Sample, action: int) -> Example:
+    """What is asked about a frame, in the words in which it will be asked: captions, verdicts (labels of the expert)."""
+    know = world.knowledge
+    facts = know.facts(shot.memory)
+    prompt = world.template().render(FrameDescriber(world, None, FrameMemory()).of_frame(shot.image, action))
+    lessons = [
+        Lesson("", world.question, world.phrasing.words(facts)),
+        Lesson(prompt.system, prompt.user, know.expert(facts, action).value),
+    ]
+    if shot.details:
+        lessons.append(Lesson("", DETAILS, shot.details))
+    return Example(apart(shot.image, world.frames), tuple(lessons))
+
+
+def texts(world: World) -> list[str]:
+    """All that is ever asked and answered: the words of the model's tokenizer."""
+    know, rng = world.knowledge, np.random.default_rng(0)
+    said = [world.question, DETAILS, *_sentences(world)]
+    template, describe = world.template(), FrameDescriber(world, None, FrameMemory())
+    blank = np.zeros((*world.shape, 3), np.uint8)
+    for action in range(len(know.actions)):
+        prompt = template.render(describe.of_frame(blank, action))
+        said += [prompt.system, prompt.user]
+    if world.folder in ("blackjack", "cartpole"):
+        said += [sample.details for sample in _many(sampler(world, 0), rng, 300)]
+    return said
+
+
+def _many(sample: Sampler, rng: np.random.Generator, count: int) -> Iterator[Sample]:
+    return (sample(rng) for _ in range(count))
+
+
+def _sentences(world: World) -> Iterator[str]:
+    """Captions in which every phrase comes up."""
+    slots = world.phrasing.slots
+    first = {slot: phrases[0] for slot, phrases in slots.items()}
+    for slot, phrases in slots.items():
+        for phrase in phrases:
+            yield world.phrasing.words(first | {slot: phrase})
+
+
+def _boxes(world: World) -> Sampler:
+    """Gymnasium's own table in any of its states."""
+    env: Any = world.make()
+    env.reset(seed=0)
+    table = env.unwrapped._game
+
+    def one(rng: np.random.Generator) -> Sample:
+        env.reset(seed=int(rng.integers(2**31)))  # draws the dealer's card and its suit
+        soft = bool(rng.random() < 0.4)
+        table.player = [1, int(rng.integers(1, 11))] if soft else [int(rng.integers(4, 22))]
+        player, _ = hand_sum(table.player)
+        return Sample(env.unwrapped.render(), (player, table.dealer[0], int(soft)))
+
+    return one
+
+
+def cards(rng: np.random.Generator) -> Sample:
+    """A table of cards in any state that is still played, without the pictures that are kept for tests."""
+    while True:
+        hand = [_card(rng) for _ in range(int(rng.choice([2, 3, 4, 5, 6], p=[0.3, 0.3, 0.2, 0.12, 0.08])))]
+        player, soft = hand_sum([value for value, _ in hand])
+        if 4 <= player <= 21:
+            break
+    shown, dealer = _card(rng)
+    names = [name for _, name in hand]
+    details = f"{dealer[:-1]} ; {' '.join(name[:-1] for name in names)}"
+    return Sample(draw_cards(dealer, names), (player, shown, int(soft)), details)
+
+
+def _card(rng: np.random.Generator) -> tuple[int, str]:
+    """The value of a card of an endless deck and the name of its picture, one that is taught."""
+    while True:
+        value = min(int(rng.integers(1, 14)), 10)
+        rank = {1: "A", 10: str(rng.choice(["10", *FACES][1:]))}.get(value, str(value))
+        if (name := rank + str(rng.choice(list(SUITS)))) not in UNTAUGHT:
+            return value, name
+
+
+SPREAD = np.array([0.8, 0.6, 0.08, 0.8])  # m, m/s, rad, rad/s: wider than play, which is half random
+WARM_UP = 5  # steps until no frame shows the state before
+
+
+def _cartpoles(world: World) -> Sampler:
+    """The cart at any place and speed, after a few pushes that are half random and half the expert's."""
+    env: Any = world.make()
+    env.reset(seed=0)
+    game = env.unwrapped._game.unwrapped
+
+    def one(rng: np.random.Generator) -> Sample:
+        seen, _ = env.reset(seed=int(rng.integers(2**31)))
+        begun, steps = rng.random() < 0.05, WARM_UP
+        if begun:
+            steps = int(rng.integers(0, WARM_UP))
+        else:
+            game.state = rng.normal(size=4) * SPREAD
+        for _ in range(steps):
+            push = int(rng.integers(2)) if rng.random() < 0.5 else expert_action(world, seen[MEMORY], rng)
+            seen, _, over, _, _ = env.step(push)
+            if over:
+                return one(rng)
+        return Sample(seen[FRAME], seen[MEMORY], _numbers(seen[MEMORY]))
+
+    return one
+
+
+def _numbers(memory: Any) -> str:
+    """Position in tenths of metres, speed in tenths of m/s, angle in degrees, turning in tens of degrees a second."""
+    position, velocity, angle, turn = (float(n) for n in memory)
+    values = (10 * position, 10 * velocity, degrees(angle), degrees(turn) / 10)
+    return " ".join(f"{'-' if v < 0 else '+'} {abs(round(v))}" for v in values)
+
+
+def play(world: World, count: int, seed: int) -> tuple[list[Image], list[Any]]:
+    """At most `count` frames of play, other episodes than any lesson's, that no lesson shows."""
+    found = collect(world, count, seed, wanted=TEST, least=1)
+    return list(found.images), found.memories
