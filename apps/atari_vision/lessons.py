@@ -2,7 +2,7 @@
 
 The tables and CartPole are drawn in states that are drawn by lot, so that every hand and every lean comes up; a game
 is played beforehand. A tenth of all frames, told by a digest of their pixels, is kept for tests and a tenth for
-validation, and five of the 52 card pictures are never taught: what is measured there was not learnt by heart.
+validation, and five of the 48 card pictures that come up are never taught: what is measured there was not learnt by heart.
 """
 
 from collections.abc import Callable, Iterator
@@ -139,7 +139,7 @@ def _card(rng: np.random.Generator) -> tuple[int, str]:
     """The value of a card of an endless deck and the name of its picture, one that is taught."""
     while True:
         value = min(int(rng.integers(1, 14)), 10)
-        rank = {1: "A", 10: str(rng.choice(["10", *FACES][1:]))}.get(value, str(value))
+        rank = {1: "A", 10: str(rng.choice(list(FACES)))}.get(value, str(value))
         if (name := rank + str(rng.choice(list(SUITS)))) not in UNTAUGHT:
             return value, name
 
