@@ -1,4 +1,4 @@
-"""Several frames side by side in one image, the oldest first, each under a band that says when it was and what led there.
+"""Several frames side by side in one image, the oldest first, each under a band of words that say when it was.
 
 A strip is one image, so whatever takes one image takes it; `apart` gives its frames to judges and captioners that take
 several.
@@ -6,6 +6,7 @@ several.
 
 import textwrap
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image as Picture
@@ -24,12 +25,16 @@ def strip_shape(frame: tuple[int, int], count: int) -> tuple[int, int]:
 
 def labelled(frame: Image, words: str) -> Image:
     """The frame under a band with `words`, as many as there is room for."""
-    band = Picture.new("RGB", (frame.shape[1], BAND), "white")
-    lines = textwrap.wrap(words, max(frame.shape[1] // LETTER, 1))[: BAND // LINE]
+    return np.vstack([_band(frame.shape[1], words), frame])
+
+
+@lru_cache(maxsize=256)
+def _band(width: int, words: str) -> Image:
+    band = Picture.new("RGB", (width, BAND), "white")
     draw, font = ImageDraw.Draw(band), ImageFont.load_default_imagefont()
-    for i, line in enumerate(lines):
+    for i, line in enumerate(textwrap.wrap(words, max(width // LETTER, 1))[: BAND // LINE]):
         draw.text((1, i * LINE), line, "black", font=font)
-    return np.vstack([np.array(band), frame])
+    return np.array(band)
 
 
 def apart(strip: Image, count: int) -> tuple[Image, ...]:

@@ -139,7 +139,7 @@ class CaptionerTrainConfig:
     epochs: int = 15
     """Of the network."""
     size: str = "small"
-    """Of the LLaVA: tiny (tests), small (a processor), medium, large (a GPU)."""
+    """Of the LLaVA: tiny (tests), mini, small (a processor), medium, large (a GPU)."""
     steps: int = 1500
     """Of the LLaVA's training; each learns from --batch frames."""
     batch: int = 32

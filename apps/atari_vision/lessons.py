@@ -2,7 +2,7 @@
 
 The tables and CartPole are drawn in states that are drawn by lot, so that every hand and every lean comes up; a game
 is played beforehand. A tenth of all frames, told by a digest of their pixels, is kept for tests and a tenth for
-validation, and five of the 48 card pictures that come up are never taught: what is measured there was not learnt by heart.
+validation, and five of the 48 card pictures that come up are never taught, lest it all be learnt by heart.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from apps.atari_vision.describe import FrameDescriber
-from apps.atari_vision.frames import TEST, TRAIN, collect, part
+from apps.atari_vision.frames import TRAIN, collect, part
 from apps.atari_vision.knowledge.blackjack import hand_sum
 from apps.atari_vision.oracle import expert_action
 from apps.atari_vision.simulator.blackjack import FACES, SUITS, draw_cards
@@ -28,6 +28,8 @@ UNTAUGHT = ("2H", "5C", "8D", "JS", "AC")  # cards whose pictures no lesson show
 POOL = 4000  # frames of play that a game's lessons are drawn from
 DETAILS = "Name what can be told from it, one by one."  # a lesson that nobody is asked later: it teaches to look
 
+DETAIL_WORDS = " ".join(["A", "J", "Q", "K", ";", "+", "-", *(str(n) for n in range(60))])
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -38,35 +40,39 @@ class Sample:
     details: str = ""
 
 
-Sampler = Callable[[np.random.Generator], Sample]
+Sampler = Callable[[np.random.Generator, int], list[Sample]]  # so many, drawn by the generator alone
 
 
 def sampler(world: World, seed: int) -> Sampler:
-    """Frames of `world`, each drawn by the generator that is given alone."""
+    """Frames of `world` in states drawn by lot, or of play that follows from `seed`."""
     if world.name == "Blackjack-box":
         return _boxes(world)
     if world.name == "Blackjack-cards":
-        return cards
+        return lambda rng, count: [cards(rng) for _ in range(count)]
     if world.folder == "cartpole":
         return _cartpoles(world)
     pool = collect(world, POOL, seed + 1)
-    return lambda rng: (lambda i: Sample(pool.images[i], pool.memories[i]))(int(rng.integers(len(pool.images))))
+    return lambda rng, count: [
+        Sample(pool.images[i], pool.memories[i]) for i in rng.integers(len(pool.images), size=count)
+    ]
 
 
 def draw(world: World, seed: int, wanted: str = TRAIN) -> Draw:
     """Examples of one part of the frames: a caption, a verdict on an action, and details where there are any."""
     sample = sampler(world, seed)
 
-    def one(rng: np.random.Generator) -> Example:
-        while part((shot := sample(rng)).image) != wanted:
-            pass
-        return example(world, shot, int(rng.integers(len(world.knowledge.actions))))
+    def some(rng: np.random.Generator, count: int) -> list[Example]:
+        shots: list[Sample] = []
+        while len(shots) < count:
+            shots += [shot for shot in sample(rng, count) if part(shot.image) == wanted]
+        actions = rng.integers(len(world.knowledge.actions), size=count)
+        return [example(world, shot, int(action)) for shot, action in zip(shots, actions, strict=False)]
 
-    return one
+    return some
 
 
 def example(world: World, shot: Sample, action: int) -> Example:
-    """What is asked about a frame, in the words in which it will be asked: captions, verdicts (labels of the expert)."""
+    """What is asked about a frame, in the words in which it will be asked: its caption, and a verdict of the expert."""
     know = world.knowledge
     facts = know.facts(shot.memory)
     prompt = world.template().render(FrameDescriber(world, None, FrameMemory()).of_frame(shot.image, action))
@@ -81,7 +87,7 @@ def example(world: World, shot: Sample, action: int) -> Example:
 
 def texts(world: World) -> list[str]:
     """All that is ever asked and answered: the words of the model's tokenizer."""
-    know, rng = world.knowledge, np.random.default_rng(0)
+    know = world.knowledge
     said = [world.question, DETAILS, *_sentences(world)]
     template, describe = world.template(), FrameDescriber(world, None, FrameMemory())
     blank = np.zeros((*world.shape, 3), np.uint8)
@@ -89,12 +95,8 @@ def texts(world: World) -> list[str]:
         prompt = template.render(describe.of_frame(blank, action))
         said += [prompt.system, prompt.user]
     if world.folder in ("blackjack", "cartpole"):
-        said += [sample.details for sample in _many(sampler(world, 0), rng, 300)]
+        said += [DETAIL_WORDS]
     return said
-
-
-def _many(sample: Sampler, rng: np.random.Generator, count: int) -> Iterator[Sample]:
-    return (sample(rng) for _ in range(count))
 
 
 def _sentences(world: World) -> Iterator[str]:
@@ -119,7 +121,7 @@ def _boxes(world: World) -> Sampler:
         player, _ = hand_sum(table.player)
         return Sample(env.unwrapped.render(), (player, table.dealer[0], int(soft)))
 
-    return one
+    return lambda rng, count: [one(rng) for _ in range(count)]
 
 
 def cards(rng: np.random.Generator) -> Sample:
@@ -144,31 +146,38 @@ def _card(rng: np.random.Generator) -> tuple[int, str]:
             return value, name
 
 
-SPREAD = np.array([0.8, 0.6, 0.08, 0.8])  # m, m/s, rad, rad/s: wider than play, which is half random
-WARM_UP = 5  # steps until no frame shows the state before
+SPREAD = np.array([0.8, 0.6, 0.08, 0.8])  # m, m/s, rad, rad/s: wider than play
+WARM_UP = 5  # pushes until no frame shows the time before the state that was drawn
+BURST = 6  # frames taken one after another: drawing all frames of a strip anew takes five times as long
 
 
 def _cartpoles(world: World) -> Sampler:
-    """The cart at any place and speed, after a few pushes that are half random and half the expert's."""
+    """The cart at any place and speed, and as an episode begins; pushed half at random and half by the expert."""
     env: Any = world.make()
     env.reset(seed=0)
     game = env.unwrapped._game.unwrapped
 
-    def one(rng: np.random.Generator) -> Sample:
+    def burst(rng: np.random.Generator) -> list[Sample]:
         seen, _ = env.reset(seed=int(rng.integers(2**31)))
-        begun, steps = rng.random() < 0.05, WARM_UP
-        if begun:
-            steps = int(rng.integers(0, WARM_UP))
-        else:
-            game.state = rng.normal(size=4) * SPREAD
-        for _ in range(steps):
+        warm_up, samples = 0, []
+        if rng.random() < 0.9:
+            game.state, warm_up = rng.normal(size=4) * SPREAD, WARM_UP
+        for step in range(warm_up + BURST):
             push = int(rng.integers(2)) if rng.random() < 0.5 else expert_action(world, seen[MEMORY], rng)
             seen, _, over, _, _ = env.step(push)
             if over:
-                return one(rng)
-        return Sample(seen[FRAME], seen[MEMORY], _numbers(seen[MEMORY]))
+                break
+            if step >= warm_up:
+                samples.append(Sample(seen[FRAME], seen[MEMORY], _numbers(seen[MEMORY])))
+        return samples
 
-    return one
+    def some(rng: np.random.Generator, count: int) -> list[Sample]:
+        samples: list[Sample] = []
+        while len(samples) < count:
+            samples += burst(rng)
+        return samples[:count]
+
+    return some
 
 
 def _numbers(memory: Any) -> str:
@@ -176,9 +185,3 @@ def _numbers(memory: Any) -> str:
     position, velocity, angle, turn = (float(n) for n in memory)
     values = (10 * position, 10 * velocity, degrees(angle), degrees(turn) / 10)
     return " ".join(f"{'-' if v < 0 else '+'} {abs(round(v))}" for v in values)
-
-
-def play(world: World, count: int, seed: int) -> tuple[list[Image], list[Any]]:
-    """At most `count` frames of play, other episodes than any lesson's, that no lesson shows."""
-    found = collect(world, count, seed, wanted=TEST, least=1)
-    return list(found.images), found.memories

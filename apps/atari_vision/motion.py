@@ -39,7 +39,9 @@ class LastFrames(gym.Wrapper[Seen, Any, Seen, Any]):
     def render(self) -> Any:
         """The strip as it is now."""
         ages = range(self.count - 1, -1, -1)
-        return np.hstack([labelled(frame, _when(age, words)) for age, (frame, words) in zip(ages, self._seen, strict=True)])
+        return np.hstack(
+            [labelled(frame, _when(age, words)) for age, (frame, words) in zip(ages, self._seen, strict=True)]
+        )
 
 
 def _when(age: int, words: str) -> str:

@@ -32,7 +32,7 @@ MEASURED = 7919  # added to the seed of the episodes whose frames are measured o
 
 
 def main(config: CaptionerTrainConfig) -> float:
-    """Trains, writes what was trained, prints and returns the share of held-out captions that are right in every word."""
+    """Trains and writes a captioner; the share of held-out captions that are right in every word."""
     if config.architecture == NETWORK:
         return train_network(config)
     if config.architecture == LLAVA:
@@ -116,7 +116,7 @@ def _learn(config: CaptionerTrainConfig, made: World, training: LlavaTraining) -
     """All steps that are left, with checkpoints, and now and then what it would say of validation frames."""
     draws, checks = draw(made, config.seed), draw(made, config.seed, VALIDATION)
     rng = np.random.default_rng((config.seed, 1))
-    validation = [checks(rng) for _ in range(CHECKED)]
+    validation = checks(rng, CHECKED)
     every = max(1, config.steps // CHECKS)
     with progress(f"steps of {config.batch} frames", config.steps) as bar:
         bar.advance(training.done)
@@ -128,7 +128,9 @@ def _learn(config: CaptionerTrainConfig, made: World, training: LlavaTraining) -
             if training.done % every == 0 or training.done == config.steps:
                 shares = zip(("captions", "verdicts", "details"), training.exact(validation), strict=False)
                 said = ", ".join(f"{name} {share:.0%}" for name, share in shares)
-                print(f"step {training.done}: loss {loss:.3f}; right of {CHECKED} validation frames: {said}", flush=True)
+                print(
+                    f"step {training.done}: loss {loss:.3f}; right of {CHECKED} validation frames: {said}", flush=True
+                )
             if training.done % config.checkpoint_every == 0 or training.done == config.steps:
                 training.save_checkpoint(config.out)
 

@@ -71,10 +71,10 @@ pipeline_tag: image-text-to-text
 ---
 # A small LLaVA for {world}, **trained on labels**
 
-Trained from scratch by `lmgt` on rendered frames of one world: it describes a frame, and says whether an action in it is
-good, neutral or bad. Its captions were learnt from the true state, its verdicts from the world's expert, so it is **trained
-on labels**: it says how well a model of this kind can see, not what a language model knows by itself. It knows nothing but
-{world}, and takes {images} a question.
+Trained from scratch by `lmgt` on rendered frames of one world: it describes a frame, and says whether an action in it
+is good, neutral or bad. Its captions were learnt from the true state, its verdicts from the world's expert, so it is
+**trained on labels**: it shows how well a model of this kind can see, not what a language model knows by itself. It
+knows nothing but {world}, and takes {images} a question.
 
 | what | |
 | --- | --- |

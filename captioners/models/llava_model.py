@@ -41,6 +41,7 @@ class LlavaSize:
 
 SIZES = {
     "tiny": LlavaSize(64, 32, 32, 1, 32, 1),  # for tests
+    "mini": LlavaSize(192, 32, 128, 2, 128, 2),  # for a processor and several frames: 1.3 million parameters
     "small": LlavaSize(192, 32, 192, 4, 128, 2),  # for a processor: 2.9 million parameters
     "medium": LlavaSize(224, 16, 384, 8, 384, 6),  # for a GPU
     "large": LlavaSize(336, 14, 1024, 24, 1024, 16),  # the tower of LLaVA 1.5, from scratch
@@ -128,4 +129,6 @@ def _image_processor(side: int) -> Any:
     except ImportError:
         from transformers import CLIPImageProcessor as ImageProcessor
     square = {"height": side, "width": side}
-    return ImageProcessor(size=square, crop_size=square, do_center_crop=False, image_mean=[0.5] * 3, image_std=[0.5] * 3)
+    return ImageProcessor(
+        size=square, crop_size=square, do_center_crop=False, image_mean=[0.5] * 3, image_std=[0.5] * 3
+    )

@@ -40,7 +40,7 @@ class Example:
     lessons: tuple[Lesson, ...]
 
 
-Draw = Callable[[np.random.Generator], Example]
+Draw = Callable[[np.random.Generator, int], Sequence[Example]]  # so many examples, drawn by the generator alone
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class LlavaTraining:
         """Learns from one batch of examples; the mean loss of its lessons, in nats a token."""
         import torch
 
-        examples = [draw(self.rng) for _ in range(self.settings.batch)]
+        examples = draw(self.rng, self.settings.batch)
         for group in self.adam.param_groups:
             group["lr"] = self.settings.learning_rate * _share(self.done, self.settings.steps)
         loss = torch.stack(self._losses(examples)).mean()
@@ -184,7 +184,12 @@ class LlavaTraining:
         tensors = {f"model.{name}": value.contiguous() for name, value in self.model.state_dict().items()}
         for i, state in self.adam.state_dict()["state"].items():
             tensors |= {f"adam.{i}.{name}": value for name, value in state.items()}
-        state = {"done": self.done, "seconds": self.seconds, "settings": asdict(self.settings), "rng": self.rng.bit_generator.state}
+        state = {
+            "done": self.done,
+            "seconds": self.seconds,
+            "settings": asdict(self.settings),
+            "rng": self.rng.bit_generator.state,
+        }
         write_atomic(folder / CHECKPOINT, save(tensors, {"training": json.dumps(state)}))
 
     def load_checkpoint(self, folder: Path) -> None:

@@ -34,6 +34,10 @@ def example(rng: np.random.Generator, images: int = 1) -> Example:
     return Example(tuple(seen), (Lesson("", DESCRIBE, said), Lesson("Judge.", JUDGE, verdict)))
 
 
+def examples(rng: np.random.Generator, count: int) -> list[Example]:
+    return [example(rng) for _ in range(count)]
+
+
 def texts() -> list[str]:
     return [DESCRIBE, "Judge.", JUDGE, *(words for answer in ANSWERS.values() for words in answer)]
 
@@ -41,7 +45,7 @@ def texts() -> list[str]:
 def taught(steps: int, settings: LlavaSettings = SETTINGS) -> LlavaTraining:
     training = LlavaTraining(texts(), settings)
     for _ in range(steps):
-        training.step(example)
+        training.step(examples)
     return training
 
 
@@ -88,7 +92,7 @@ def test_a_killed_training_goes_on_with_the_same_numbers(tmp_path: Path) -> None
     resumed.load_checkpoint(tmp_path)
     assert resumed.done == 3
     for _ in range(3):
-        resumed.step(example)
+        resumed.step(examples)
     for (name, ours), theirs in zip(resumed.model.state_dict().items(), whole.model.state_dict().values(), strict=True):
         assert ours.equal(theirs), name
 
@@ -128,7 +132,7 @@ def test_a_folder_that_does_not_say_what_it_was_taught_is_refused(tmp_path: Path
 
 def test_a_model_of_two_frames_looks_at_both_halves_of_a_strip(tmp_path: Path) -> None:
     training = LlavaTraining(texts(), SETTINGS)
-    training.step(lambda rng: example(rng, images=2))
+    training.step(lambda rng, count: [example(rng, images=2) for _ in range(count)])
     save_folder(training.model, training.processor, tmp_path / "two", "colours", 2)
     captioner = load(str(tmp_path / "two"), {"max_tokens": "3"}, DESCRIBE, "colours")
     strips = np.stack([np.hstack(example(np.random.default_rng(i), images=2).images) for i in range(3)])

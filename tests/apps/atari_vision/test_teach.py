@@ -78,8 +78,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing_behind(tmp_path: Path, changes
 def test_lessons_are_true_and_in_the_tokenizers_words(name: str) -> None:
     made, rng = world(name), np.random.default_rng(0)
     sample, tokenizer = lessons.sampler(made, 0), word_tokenizer(lessons.texts(made))
-    for _ in range(12):
-        shot = sample(rng)
+    for shot in sample(rng, 12):
         assert shot.image.shape == (*made.shape, 3)
         taught = lessons.example(made, shot, 0)
         assert made.phrasing.read(taught.lessons[0].answer) == made.knowledge.facts(shot.memory)
@@ -93,8 +92,7 @@ def test_a_drawn_frame_is_what_its_world_shows_in_that_state() -> None:
     """Frames that lessons draw and frames of play of the same kind are pixel by pixel the same."""
     made = world("Blackjack-box")
     drawn, sample, rng = {}, lessons.sampler(made, 0), np.random.default_rng(0)
-    for _ in range(400):
-        shot = sample(rng)
+    for shot in sample(rng, 400):
         drawn[shot.image.tobytes()] = tuple(int(n) for n in shot.memory)
     played = collect(made, 60, 3)
     both = [(drawn[i.tobytes()], tuple(m)) for i, m in zip(played.images, played.memories, strict=True)
@@ -105,8 +103,8 @@ def test_a_drawn_frame_is_what_its_world_shows_in_that_state() -> None:
 def test_no_lesson_shows_what_tests_ask_about() -> None:
     made, rng = world("Blackjack-cards"), np.random.default_rng(0)
     taught, checked = lessons.draw(made, 0), lessons.draw(made, 0, VALIDATION)
-    assert {part(taught(rng).images[0]) for _ in range(20)} == {TRAIN}
-    assert {part(checked(rng).images[0]) for _ in range(5)} == {VALIDATION}
+    assert {part(one.images[0]) for one in taught(rng, 20)} == {TRAIN}
+    assert {part(one.images[0]) for one in checked(rng, 5)} == {VALIDATION}
     asked = collect(made, 10, 5, wanted=TEST)
     assert {part(image) for image in asked.images} == {TEST}
 
