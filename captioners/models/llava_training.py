@@ -125,12 +125,16 @@ class LlavaTraining:
         return losses
 
     def _taught(self, lessons: int) -> list[int]:
-        """The lessons of this step: the first and the second take turns once a quarter is over, the rest is always on.
+        """The lessons of this step: whatever teaches most to see comes first.
 
-        Captions say more than verdicts do, so the tower learns to see by them first.
+        The third and later ones (details) are always on and are alone for a fifth of the steps; then captions join, and
+        from two fifths on verdicts, of which there is least to learn from, take turns with captions.
         """
-        turn = self.done % 2 if 4 * self.done >= self.settings.steps and lessons > 1 else 0
-        return [turn, *range(2, lessons)]
+        fifth = 5 * self.done // self.settings.steps
+        details = list(range(2, lessons))
+        if fifth == 0 and details:
+            return details
+        return [self.done % 2 if fifth >= 2 and lessons > 1 else 0, *details]
 
     def _look(self, examples: Sequence[Example]) -> Any:
         """What the tower and the projector see of all images: they are looked at once for all lessons."""
