@@ -64,9 +64,9 @@ def draw(world: World, seed: int, wanted: str = TRAIN) -> Draw:
     def some(rng: np.random.Generator, count: int) -> list[Example]:
         shots: list[Sample] = []
         while len(shots) < count:
-            shots += [shot for shot in sample(rng, count) if part(shot.image) == wanted]
+            shots += [shot for shot in sample(rng, count - len(shots)) if part(shot.image) == wanted]
         actions = rng.integers(len(world.knowledge.actions), size=count)
-        return [example(world, shot, int(action)) for shot, action in zip(shots, actions, strict=False)]
+        return [example(world, shot, int(action)) for shot, action in zip(shots, actions, strict=True)]
 
     return some
 

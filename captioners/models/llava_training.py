@@ -20,6 +20,7 @@ from lmgt_core.judges.huggingface.chat import ChatFormat
 from lmgt_core.judging.prompt import Prompt
 
 CHECKPOINT = "checkpoint.safetensors"
+MAY_CHANGE = ("steps", "device")  # between a training and its resumption
 IGNORED = -100  # the label of tokens that are not learnt
 
 
@@ -53,7 +54,7 @@ class LlavaSettings:
     batch: int = 64
     """Examples a step."""
     learning_rate: float = 1e-3
-    """At its highest, after a tenth of the steps; it falls as a cosine from there."""
+    """At its highest."""
     weight_decay: float = 0.05
     device: str = "cpu"
     seed: int = 0
@@ -197,7 +198,10 @@ class LlavaTraining:
         write_atomic(folder / CHECKPOINT, save(tensors, {"training": json.dumps(state)}))
 
     def load_checkpoint(self, folder: Path) -> None:
-        """Goes on from the checkpoint in `folder`; CaptionerError for a damaged one, and for other settings."""
+        """Goes on from the checkpoint in `folder`; CaptionerError for a damaged one, and for other settings.
+
+        With other `steps` a training is made longer or shorter, and ends otherwise than an unbroken one.
+        """
         from safetensors import SafetensorError, safe_open
 
         path = folder / CHECKPOINT
@@ -205,7 +209,8 @@ class LlavaTraining:
             with safe_open(path, "pt") as file:
                 state = json.loads((file.metadata() or {})["training"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-            if changed := [k for k, v in asdict(self.settings).items() if state["settings"].get(k) != v]:
+            settings = {k: v for k, v in asdict(self.settings).items() if k not in MAY_CHANGE}
+            if changed := [k for k, v in settings.items() if state["settings"].get(k) != v]:
                 was = ", ".join(f"{name} {state['settings'].get(name)}" for name in changed)
                 raise CaptionerError(f"{path}: was begun with {was}; resume with the same, or name another --out")
             self.model.load_state_dict(_named("model.", tensors))
@@ -228,8 +233,6 @@ def _named(prefix: str, tensors: dict[str, Any]) -> dict[str, Any]:
 
 
 def _share(done: int, steps: int) -> float:
-    """The share of the highest learning rate at a step: rising over a tenth of the steps, then falling as a cosine."""
-    rising = max(1, steps // 10)
-    if done < rising:
-        return (done + 1) / rising
-    return 0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * (done - rising) / max(1, steps - rising))))
+    """The share of the highest learning rate at a step: it rises for a twentieth of the steps, and falls for a third."""
+    rising, falling = max(1, steps // 20), max(1, steps // 3)
+    return min((done + 1) / rising, 1.0, (steps - done) / falling)
