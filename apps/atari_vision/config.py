@@ -151,8 +151,8 @@ class CaptionerTrainConfig:
     checkpoint_every: int = 100
     """Steps between two checkpoints of the LLaVA."""
     resume: bool = False
-    """Go on with the LLaVA in --out that was killed, from its last checkpoint, with the same numbers; other --steps make
-    its training longer or shorter."""
+    """Go on with the LLaVA in --out that was killed, from its last checkpoint, with the same numbers; other --steps
+    make its training longer or shorter."""
     seed: int = 0
     out: Path = Path("captioner.npz")
     """The captioner's file, or the LLaVA's folder, which must not be there yet."""

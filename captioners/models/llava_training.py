@@ -233,6 +233,6 @@ def _named(prefix: str, tensors: dict[str, Any]) -> dict[str, Any]:
 
 
 def _share(done: int, steps: int) -> float:
-    """The share of the highest learning rate at a step: it rises for a twentieth of the steps, and falls for a third."""
+    """The share of the highest learning rate at a step: rising for a twentieth of the steps, falling for a third."""
     rising, falling = max(1, steps // 20), max(1, steps // 3)
     return min((done + 1) / rising, 1.0, (steps - done) / falling)
