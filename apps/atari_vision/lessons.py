@@ -28,7 +28,7 @@ UNTAUGHT = ("2H", "5C", "8D", "JS", "AC")  # cards whose pictures no lesson show
 POOL = 4000  # frames of play that a game's lessons are drawn from
 DETAILS = "Name what can be told from it, one by one."  # a lesson that nobody is asked later: it teaches to look
 
-DETAIL_WORDS = " ".join(["A", "J", "Q", "K", ";", "+", "-", *(str(n) for n in range(60))])
+DETAIL_WORDS = ("A", "J", "Q", "K", ";", "+", "-", *(str(n) for n in range(60)))
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def texts(world: World) -> list[str]:
         prompt = template.render(describe.of_frame(blank, action))
         said += [prompt.system, prompt.user]
     if world.folder in ("blackjack", "cartpole"):
-        said += [DETAIL_WORDS]
+        said += [*DETAIL_WORDS, " ".join(("", *DETAIL_WORDS))]
     return said
 
 

@@ -15,7 +15,7 @@ from apps.atari_vision.worlds import World, world
 from captioners.memory import FrameMemory
 from captioners.models.llava_folder import LAST, Report, save_folder, write_readme
 from captioners.models.llava_model import SIZES
-from captioners.models.llava_training import CHECKPOINT, LlavaSettings, LlavaTraining
+from captioners.models.llava_training import CHECKPOINT, LlavaSettings, LlavaTraining, colours_of
 from lmgt_core.errors import UserError
 from lmgt_core.extras import need
 from lmgt_core.files import write_atomic
@@ -28,6 +28,7 @@ from lmgt_core.training.statistics import bootstrap_ci
 NETWORK, LLAVA = "network", "llava"
 CHECKS = 10  # times that a training says how it does on validation frames
 CHECKED = 128  # such frames
+COLOURS = 64  # training frames whose colours pixels are normalised by
 MEASURED = 7919  # added to the seed of the episodes whose frames are measured on
 
 
@@ -58,7 +59,8 @@ def train_network(config: CaptionerTrainConfig) -> float:
 def train_llava(config: CaptionerTrainConfig) -> float:
     """The folder of a LLaVA, for `llava:FOLDER`, `hf:FOLDER` and any script of transformers."""
     made, settings = _checked(config)
-    training = LlavaTraining(texts(made), settings)
+    some = draw(made, config.seed)(np.random.default_rng((config.seed, 2)), COLOURS)
+    training = LlavaTraining(texts(made), settings, colours_of([image for one in some for image in one.images]))
     if config.resume:
         training.load_checkpoint(config.out)
     _learn(config, made, training)

@@ -21,6 +21,9 @@ CHAT = (
 CONTEXT = 1024  # tokens that it reads and writes, images among them
 ALWAYS = ("good", "neutral", "bad", "Good", "Neutral", "Bad")  # what judges may be asked to answer
 
+Colours = tuple[tuple[float, ...], tuple[float, ...]]
+GREY: Colours = ((0.5,) * 3, (0.5,) * 3)
+
 
 @dataclass(frozen=True)
 class LlavaSize:
@@ -71,8 +74,11 @@ def word_tokenizer(texts: Iterable[str]) -> Any:
     )
 
 
-def make_llava(texts: Iterable[str], size: LlavaSize, seed: int) -> tuple[Any, Any]:
-    """(model, processor) with random weights, drawn by `seed`, and the words of `texts`."""
+def make_llava(texts: Iterable[str], size: LlavaSize, seed: int, colours: Colours = GREY) -> tuple[Any, Any]:
+    """(model, processor) with random weights, drawn by `seed`, and the words of `texts`.
+
+    `colours` are the mean and the spread of the images' channels, in [0, 1], by which pixels are normalised.
+    """
     import torch
     from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
 
@@ -92,6 +98,7 @@ def make_llava(texts: Iterable[str], size: LlavaSize, seed: int) -> tuple[Any, A
         num_hidden_layers=size.text_layers,
         num_attention_heads=max(1, size.text_width // 32),
         max_position_embeddings=CONTEXT,
+        initializer_range=size.text_width**-0.5,  # 0.02 is for widths of thousands: narrow layers would start silent
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -109,10 +116,12 @@ def make_llava(texts: Iterable[str], size: LlavaSize, seed: int) -> tuple[Any, A
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = LlavaForConditionalGeneration(config)
+        places = model.model.vision_tower.embeddings.position_embedding.weight
+        torch.nn.init.normal_(places, std=0.5)  # as large as what patches begin with, else all look alike for long
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     processor = LlavaProcessor(
-        image_processor=_image_processor(size.image),
+        image_processor=_image_processor(size.image, colours),
         tokenizer=tokenizer,
         patch_size=size.patch,
         num_additional_image_tokens=1,  # CLIP's class token, which the strategy takes off again
@@ -122,7 +131,7 @@ def make_llava(texts: Iterable[str], size: LlavaSize, seed: int) -> tuple[Any, A
     return model, processor
 
 
-def _image_processor(side: int) -> Any:
+def _image_processor(side: int, colours: Colours) -> Any:
     """Frames are squeezed to a square whole: nothing is cropped."""
     try:
         from transformers import CLIPImageProcessorPil as ImageProcessor  # needs no torchvision

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from captioners.captioner import CaptionerError, Image
-from captioners.models.llava_model import END, SIZES, make_llava
+from captioners.models.llava_model import END, GREY, SIZES, Colours, make_llava
 from lmgt_core.files import write_atomic
 from lmgt_core.judges.huggingface.chat import ChatFormat
 from lmgt_core.judging.prompt import Prompt
@@ -60,20 +60,33 @@ class LlavaSettings:
     seed: int = 0
 
 
+def colours_of(images: Sequence[Image]) -> Colours:
+    """Mean and spread of the images' channels: with them what is everywhere is near 0, and what is drawn on it far."""
+    pixels = np.concatenate([image.reshape(-1, 3) for image in images]) / 255
+    mean, spread = pixels.mean(0).round(4), pixels.std(0).clip(0.05).round(4)
+    return tuple(mean.tolist()), tuple(spread.tolist())
+
+
 class LlavaTraining:
     """A model, its optimizer, and how far it has come."""
 
-    def __init__(self, texts: Sequence[str], settings: LlavaSettings) -> None:
+    def __init__(self, texts: Sequence[str], settings: LlavaSettings, colours: Colours = GREY) -> None:
         import torch
 
         self.settings = settings
         self.rng = np.random.default_rng(settings.seed)
-        self.model, self.processor = make_llava(texts, SIZES[settings.size], settings.seed)
+        self.model, self.processor = make_llava(texts, SIZES[settings.size], settings.seed, colours)
         self.model.to(settings.device).train()
         self.chat = ChatFormat(self.processor)
-        decayed = [p for p in self.model.parameters() if p.ndim > 1]
-        plain = [p for p in self.model.parameters() if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        patches = self.model.model.vision_tower.embeddings.patch_embedding.weight  # [width, channel, row, column]
+        rest = [p for p in self.model.parameters() if p is not patches]
+        # Adam moves each weight alike, so a patch's thousands of pixels would move its token by thousands of steps.
+        self.shares = (1.0, 1.0, min(1.0, patches.shape[0] / patches[0].numel()))
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in rest if p.ndim > 1], "weight_decay": settings.weight_decay},
+            {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
+            {"params": [patches], "weight_decay": settings.weight_decay},
+        ]
         self.adam = torch.optim.AdamW(groups, settings.learning_rate, betas=(0.9, 0.98))
         self.done = 0
         self.seconds = 0.0  # spent on steps
@@ -88,8 +101,9 @@ class LlavaTraining:
         import torch
 
         examples = draw(self.rng, self.settings.batch)
-        for group in self.adam.param_groups:
-            group["lr"] = self.settings.learning_rate * _share(self.done, self.settings.steps)
+        rate = self.settings.learning_rate * _share(self.done, self.settings.steps)
+        for group, share in zip(self.adam.param_groups, self.shares, strict=True):
+            group["lr"] = rate * share
         loss = torch.stack(self._losses(examples)).mean()
         self.adam.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
