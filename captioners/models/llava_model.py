@@ -137,7 +137,5 @@ def _image_processor(side: int, colours: Colours) -> Any:
         from transformers import CLIPImageProcessorPil as ImageProcessor  # needs no torchvision
     except ImportError:
         from transformers import CLIPImageProcessor as ImageProcessor
-    square = {"height": side, "width": side}
-    return ImageProcessor(
-        size=square, crop_size=square, do_center_crop=False, image_mean=[0.5] * 3, image_std=[0.5] * 3
-    )
+    square, (mean, spread) = {"height": side, "width": side}, map(list, colours)
+    return ImageProcessor(size=square, crop_size=square, do_center_crop=False, image_mean=mean, image_std=spread)
