@@ -44,7 +44,7 @@ class LlavaSize:
 
 SIZES = {
     "tiny": LlavaSize(64, 32, 32, 1, 32, 1),  # for tests
-    "mini": LlavaSize(96, 24, 128, 2, 128, 2),  # for a processor and several frames of large shapes
+    "mini": LlavaSize(96, 32, 128, 2, 128, 2),  # for a processor: what is large, and several frames of it
     "small": LlavaSize(192, 32, 128, 2, 128, 2),  # for a processor and a frame in which something is written
     "medium": LlavaSize(224, 16, 384, 8, 384, 6),  # for a GPU
     "large": LlavaSize(336, 14, 1024, 24, 1024, 16),  # the tower of LLaVA 1.5, from scratch
