@@ -122,7 +122,8 @@ class LlavaTraining:
 
         self.model.eval()
         with torch.inference_mode():
-            said = [self._answers(examples, lesson, self._look(examples)) for lesson in range(len(examples[0].lessons))]
+            features = self._look(examples)
+            said = [self._answers(examples, lesson, features) for lesson in range(len(examples[0].lessons))]
         self.model.train()
         return [
             float(((logits.argmax(-1) == labels) | (labels == IGNORED)).all(-1).double().mean())
@@ -134,30 +135,19 @@ class LlavaTraining:
 
         features = self._look(examples)
         losses = []
-        for lesson in self._taught(len(examples[0].lessons)):
-            logits, labels = self._answers(examples, lesson, features)
+        for lesson in range(len(examples[0].lessons)):
+            asked = _asked(lesson, len(examples))
+            logits, labels = self._answers([examples[i] for i in asked], lesson, _of(features, asked, examples))
             losses.append(torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten()))
         return losses
 
-    def _taught(self, lessons: int) -> list[int]:
-        """The lessons of this step: whatever teaches most to see comes first.
-
-        The third and later ones (details) are always on and are alone for a fifth of the steps; then captions join, and
-        from two fifths on verdicts, of which there is least to learn from, take turns with captions.
-        """
-        fifth = 5 * self.done // self.settings.steps
-        details = list(range(2, lessons))
-        if fifth == 0 and details:
-            return details
-        return [self.done % 2 if fifth >= 2 and lessons > 1 else 0, *details]
-
-    def _look(self, examples: Sequence[Example]) -> Any:
-        """What the tower and the projector see of all images: they are looked at once for all lessons."""
+    def _look(self, examples: Sequence[Example]) -> list[Any]:
+        """What the tower and the projector make of each image [token, width]: it is looked at once for all lessons."""
         images = [image for example in examples for image in example.images]
         pixels = self.processor.image_processor(images=images, return_tensors="pt")["pixel_values"]
-        return self.model.model.get_image_features(pixels.to(self.model.device), return_dict=True)
+        return list(self.model.model.get_image_features(pixels.to(self.model.device), return_dict=True).pooler_output)
 
-    def _answers(self, examples: Sequence[Example], lesson: int, features: Any) -> tuple[Any, Any]:
+    def _answers(self, examples: Sequence[Example], lesson: int, features: list[Any]) -> tuple[Any, Any]:
         """Logits [example, token, word] and labels [example, token] of the answers to one lesson."""
         import torch
         from transformers.modeling_outputs import BaseModelOutputWithPooling
@@ -167,7 +157,7 @@ class LlavaTraining:
         out = self.model(
             input_ids=tokens,
             attention_mask=mask,
-            mm_encoder_outputs={"image": BaseModelOutputWithPooling(pooler_output=features.pooler_output)},
+            mm_encoder_outputs={"image": BaseModelOutputWithPooling(pooler_output=features)},
             logits_to_keep=keep + 1,
         )
         assert isinstance(out.logits, torch.Tensor)
@@ -244,6 +234,20 @@ class LlavaTraining:
 
 def _named(prefix: str, tensors: dict[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _asked(lesson: int, examples: int) -> list[int]:
+    """Which examples of a batch a step asks about: one half for captions, the other for verdicts, all for the rest.
+
+    All lessons are in every step: lessons that take turns from step to step undo each other.
+    """
+    return list(range(lesson, examples, 2)) if lesson < 2 and examples > 1 else list(range(examples))
+
+
+def _of(features: list[Any], asked: Sequence[int], examples: Sequence[Example]) -> list[Any]:
+    """The features of the images of some examples."""
+    each = len(examples[0].images)
+    return [features[i * each + k] for i in asked for k in range(each)]
 
 
 def _share(done: int, steps: int) -> float:
