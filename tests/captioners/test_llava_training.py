@@ -22,7 +22,7 @@ from lmgt_core.judging.registry import JudgeContext, make_judge
 
 DESCRIBE, JUDGE = "What colour is it?", "Red is good, blue is bad. Is it good or bad?"
 ANSWERS = {0: ("It's red; nothing else.", "good"), 2: ("It's blue; nothing else.", "bad")}
-SETTINGS = LlavaSettings(size="tiny", steps=110, batch=8, learning_rate=1e-2)
+SETTINGS = LlavaSettings(size="tiny", steps=60, batch=16, learning_rate=4e-3)
 
 
 def example(rng: np.random.Generator, images: int = 1) -> Example:
@@ -100,7 +100,7 @@ def test_a_killed_training_goes_on_with_the_same_numbers(tmp_path: Path) -> None
 def test_other_settings_do_not_go_on_with_a_checkpoint(tmp_path: Path) -> None:
     taught(1).save_checkpoint(tmp_path)
     other = LlavaTraining(texts(), replace(SETTINGS, batch=4))
-    with pytest.raises(CaptionerError, match="was begun with batch 8; resume with the same"):
+    with pytest.raises(CaptionerError, match="was begun with batch 16; resume with the same"):
         other.load_checkpoint(tmp_path)
 
 
