@@ -57,7 +57,7 @@ def test_a_training_that_was_killed_ends_with_the_weights_of_an_unbroken_one(
     [
         ({"architecture": "transformer"}, "choose network or llava"),
         ({"architecture": "network", "resume": True}, "is for --architecture llava"),
-        ({"size": "huge"}, "choose one of tiny, small"),
+        ({"size": "huge"}, "choose one of tiny, mini, small"),
         ({"steps": 0}, "--steps 0"),
         ({"batch": 0}, "--batch 0"),
         ({"learning_rate": 0.0}, "between 0 and 1"),
