@@ -4,7 +4,7 @@ The last push changes the speed of now, but moves nothing before the next frame:
 measures them without error, still has to guess it. Run `python -m benchmarks.cartpole_motion`; half a minute.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,7 +49,7 @@ def _after(game: Any, state: Any, push: int) -> Any:
 
 def _guess(after: Sequence[dict[str, str]], chances: Sequence[float], slots: Sequence[str]) -> tuple[str, ...]:
     """The likeliest words where the push that led here is not known."""
-    weight: Counter[tuple[str, ...]] = Counter()
+    weight: dict[tuple[str, ...], float] = defaultdict(float)
     for facts, chance in zip(after, chances, strict=True):
         weight[tuple(facts[slot] for slot in slots)] += chance
     return max(weight, key=lambda words: weight[words])

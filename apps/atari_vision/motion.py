@@ -22,9 +22,10 @@ class LastFrames(gym.Wrapper[Seen, Any, Seen, Any]):
         self.count, self.actions = count, actions
         self._seen: deque[tuple[Image, str]] = deque(maxlen=count)
         inner = env.observation_space
-        assert isinstance(inner, gym.spaces.Dict) and inner[FRAME].shape is not None
-        height, width = strip_shape(inner[FRAME].shape[:2], count)  # type: ignore[arg-type]
-        self.observation_space = spaces(inner[AGENT], (height, width), inner[MEMORY])
+        assert isinstance(inner, gym.spaces.Dict)
+        frame = inner[FRAME].shape
+        assert frame is not None
+        self.observation_space = spaces(inner[AGENT], strip_shape((frame[0], frame[1]), count), inner[MEMORY])
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Seen, dict[str, Any]]:
         observation, info = self.env.reset(seed=seed, options=options)
