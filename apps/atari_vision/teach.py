@@ -120,8 +120,7 @@ def _learn(config: CaptionerTrainConfig, made: World, training: LlavaTraining) -
     rng = np.random.default_rng((config.seed, 1))
     validation = checks(rng, CHECKED)
     every = max(1, config.steps // CHECKS)
-    with progress(f"steps of {config.batch} frames", config.steps) as bar:
-        bar.advance(training.done)
+    with progress(f"steps of {config.batch} frames", max(0, config.steps - training.done)) as bar:
         while training.done < config.steps:
             start = time.perf_counter()
             loss = training.step(draws)
