@@ -47,7 +47,7 @@ def collect(
     found: dict[str, tuple[Image, Any]] = {}
     observation, _ = env.reset(seed=int(rng.integers(2**31)))
     player = None
-    for _ in range(MOST * count * (1 if wanted is None else 10)):
+    for _ in range(MOST * count):
         digest = image_digest(observation[FRAME])
         if digest not in without and wanted in (None, part_of(digest)):
             found.setdefault(digest, (observation[FRAME], observation[MEMORY]))
