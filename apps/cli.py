@@ -146,9 +146,9 @@ COMMANDS = (
     ),
     Command(
         ("captioner", "train"),
-        "a small captioner of one world, taught with known descriptions",
+        "a captioner of one world, taught with known descriptions: a small network, or a LLaVA",
         "apps.atari_vision.config:CaptionerTrainConfig",
-        "apps.atari_vision.compare.command:train_command",
+        "apps.atari_vision.teach:main",
     ),
     Command(
         ("judge", "ask"),

@@ -47,7 +47,7 @@ def make_captioner(spec: str, context: CaptionerContext) -> Captioner:
     if name in ("llava", "hf"):
         from captioners.models.llava import load
 
-        return load(argument, options, context.prompt)
+        return load(argument, options, context.prompt, context.world)
     if name == "openai":
         from captioners.models.openai_server import load as load_served
 

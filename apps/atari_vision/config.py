@@ -111,6 +111,8 @@ class CompareConfig:
     workers: int = 1
     """Seeds trained at the same time."""
     seed: int = 0
+    held_out: bool = False
+    """Ask only about the tenth of all frames that no LLaVA of `lmgt captioner train` has learnt from."""
     captions: Path | None = None
     """A file of captions: what is in it is not captioned again (default: captions.sqlite in --out)."""
     out: Path = Path("runs/compare")
@@ -121,13 +123,36 @@ class CompareConfig:
 
 @dataclass(frozen=True)
 class CaptionerTrainConfig:
-    """Train a small captioner of one world on frames whose description is known; use it as trained:FILE."""
+    """Train a captioner of one world on frames whose description is known: a small network, or a LLaVA from scratch.
+
+    The LLaVA learns to judge as well as to describe: use it as llava:FOLDER (captions), hf:FOLDER (judge). Both are
+    trained on labels.
+    """
 
     env: str = "Blackjack-box"
-    """The world."""
+    """The world; NAME-4 for the last four frames of one side by side, which show motion."""
+    architecture: str = "network"
+    """network (a file for trained:FILE), or llava (a Hugging Face folder: LlavaForConditionalGeneration)."""
     frames: int = 1500
-    """Different frames; a fifth of them is held out and reports the exact match."""
+    """network: different frames, a fifth of them held out to report the exact match; llava: frames of play that the
+    model is measured on, at most (it learns from frames drawn on the fly)."""
     epochs: int = 15
+    """Of the network."""
+    size: str = "small"
+    """Of the LLaVA: tiny (tests), mini, small (a processor), medium, large (a GPU)."""
+    steps: int = 1500
+    """Of the LLaVA's training; each learns from --batch frames."""
+    batch: int = 32
+    """Frames a step."""
+    learning_rate: float = 1e-3
+    """Of the LLaVA, at its highest."""
+    device: str = "cpu"
+    """Where the LLaVA is trained: cpu, cuda."""
+    checkpoint_every: int = 100
+    """Steps between two checkpoints of the LLaVA."""
+    resume: bool = False
+    """Go on with the LLaVA in --out that was killed, from its last checkpoint, with the same numbers; other --steps
+    make its training longer or shorter."""
     seed: int = 0
     out: Path = Path("captioner.npz")
-    """The captioner's file, which must not be there yet."""
+    """The captioner's file, or the LLaVA's folder, which must not be there yet."""

@@ -14,11 +14,13 @@ from apps.atari_vision.simulator.seen import FRAME, MEMORY, Seen
 from apps.atari_vision.worlds import World
 from captioners.captioner import Caption, Captioner, CaptionFailure, image_digest
 from captioners.memory import FrameMemory
+from captioners.strips import apart
 from lmgt_core.judging.description import Description, Image
 from lmgt_core.judging.uncaptioned import UNCAPTIONED
 
 ACTION = "action"  # the fact that names the action
 IN_THE_PICTURE = "The picture shows the state."
+IN_THE_PICTURES = "The {count} pictures show the last moments, the oldest first, and what was done before each."
 
 
 class FrameDescriber:
@@ -46,9 +48,10 @@ class FrameDescriber:
         return [self.of_caption(captions[digest], action) for digest, action in zip(digests, chosen, strict=True)]
 
     def of_frame(self, frame: Image, action: int) -> Description:
-        """The frame itself, and the action in words."""
-        words = self.world.knowledge.actions[action]
-        return Description(IN_THE_PICTURE, words, (frame,), {ACTION: words})
+        """The frame itself, or its parts where it is a strip of several, and the action in words."""
+        words, count = self.world.knowledge.actions[action], self.world.frames
+        state = IN_THE_PICTURE if count == 1 else IN_THE_PICTURES.format(count=count)
+        return Description(state, words, apart(frame, count), {ACTION: words})
 
     def of_caption(self, caption: Caption, action: int) -> Description:
         """The caption and the action in words; with facts where the caption has the world's own form."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.atari_vision.describe import FrameDescriber, captions_of
+from apps.atari_vision.one_image import OneImage
 from apps.atari_vision.oracle import make_expert
 from apps.atari_vision.pictures import read_picture
 from apps.atari_vision.questions import labelled
@@ -152,7 +153,7 @@ def _frame_judge(file: str) -> Judge:
 
     if not file:
         raise UserError("--judge distilled: needs a file, distilled:FILE (lmgt atari compare --direct distilled)")
-    return load_frame_judge(Path(file))
+    return OneImage(load_frame_judge(Path(file)))
 
 
 def is_frame_student(path: Path) -> bool:

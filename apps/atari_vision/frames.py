@@ -14,6 +14,7 @@ from captioners.captioner import Image, image_digest
 from lmgt_core.errors import UserError
 
 RANDOMNESS = 0.5  # share of random decisions: learners see more than an expert's own states
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
 MOST = 40  # decisions looked at for each frame wanted, before it is said that there are no more
 
 
@@ -33,12 +34,13 @@ def collect(
     without: Set[str] = frozenset(),
     learned: Callable[[Any], int] | None = None,
     least: int | None = None,
+    wanted: str | None = None,
 ) -> Frames:
     """`count` frames, all different and none of them in `without`, or as many as play shows.
 
     UserError where those are fewer than `least` (default: `count`). Seeds of episodes follow from `seed`, so that
     different seeds see different episodes. Where a trained agent is given (view -> action) it takes the expert's place
-    after half of the frames, in new episodes.
+    after half of the frames, in new episodes. `wanted` takes frames of one `part` alone.
     """
     rng = np.random.default_rng(seed)
     env = world.make()
@@ -47,7 +49,7 @@ def collect(
     player = None
     for _ in range(MOST * count):
         digest = image_digest(observation[FRAME])
-        if digest not in without:
+        if digest not in without and wanted in (None, part_of(digest)):
             found.setdefault(digest, (observation[FRAME], observation[MEMORY]))
         if len(found) == count:
             break
@@ -62,6 +64,16 @@ def collect(
         raise UserError(f"--frames, --train-frames: {shown}; ask for fewer")
     images, memories = zip(*found.values(), strict=True)
     return Frames(np.stack(images), list(memories), frozenset(found))
+
+
+def part(image: Image) -> str:
+    """The part that a frame belongs to wherever it comes up: eight tenths train, one validation, one test."""
+    return part_of(image_digest(image))
+
+
+def part_of(digest: str) -> str:
+    """The part of a frame with this digest."""
+    return {0: TEST, 1: VALIDATION}.get(int(digest[:8], 16) % 10, TRAIN)
 
 
 def _action(world: World, observation: Seen, rng: np.random.Generator, learned: Callable[[Any], int] | None) -> int:

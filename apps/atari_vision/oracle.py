@@ -12,6 +12,7 @@ from apps.atari_vision.describe import ACTION
 from apps.atari_vision.simulator.seen import MEMORY
 from apps.atari_vision.worlds import WORLDS, World
 from captioners.memory import FrameMemory
+from captioners.strips import together
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import Prompt
 from lmgt_core.terminal.tables import print_table
@@ -26,7 +27,7 @@ def make_expert(world: World, memory: FrameMemory) -> Callable[[Prompt], Verdict
         words = prompt.facts[ACTION]
         if words not in knowledge.actions:
             raise LookupError(f"{words!r} is no action of {world.name}")
-        facts = knowledge.facts(memory.recall(prompt.images[0])) if prompt.images else prompt.facts
+        facts = knowledge.facts(memory.recall(together(prompt.images))) if prompt.images else prompt.facts
         if missing := [slot for slot in knowledge.phrasing.slots if slot not in facts]:
             raise LookupError(f"the caption does not state the {missing[0]} in the words of {world.name}")
         return knowledge.expert(facts, knowledge.actions.index(words))

@@ -5,7 +5,7 @@ and the privileged memory; `simulator/seen.py` says what is what.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.atari_vision.knowledge import blackjack, breakout, cartpole, freeway, montezuma, pitfall, pong
-from apps.atari_vision.knowledge.knowledge import Knowledge
+from apps.atari_vision.knowledge.knowledge import Knowledge, nothing_written, nowhere
+from apps.atari_vision.motion import LastFrames
 from apps.atari_vision.simulator.atari import MOST_DECISIONS, SHAPE, AtariFrames
 from apps.atari_vision.simulator.blackjack import BOX_SHAPE, CARDS_SHAPE, BlackjackFrames
 from apps.atari_vision.simulator.cartpole import SHAPE as CARTPOLE_SHAPE
 from apps.atari_vision.simulator.cartpole import CartPoleFrames
 from apps.atari_vision.simulator.seen import AgentView, Seen
 from captioners.phrasing import Phrasing
+from captioners.strips import strip_shape
 from lmgt_core.errors import UserError
 from lmgt_core.judging.prompt import PromptTemplate
 from lmgt_core.judging.strategies import load_strategy
 
 PROMPTS = Path(__file__).parent / "prompts"
 CAPTIONS = PROMPTS.parent / "captions"  # what an image-text model is asked for
+
+SEVERAL = "There are {count} moments, the oldest first; tell of the last."
+MOST_FRAMES = 8  # side by side
 
 
 class Integers(gym.ObservationWrapper[NDArray[np.int64], int, tuple[int, ...]]):
@@ -59,6 +64,8 @@ class World:
     """Whether it is an Atari game: a learner of pixels, its rewards clipped to their signs."""
     episodes: int = 20
     """Episodes of an evaluation."""
+    frames: int = 1
+    """How many of the last frames are shown side by side; see motion.py."""
 
     @property
     def phrasing(self) -> Phrasing:
@@ -74,7 +81,8 @@ class World:
     @cached_property
     def question(self) -> str:
         """What image-text models are asked for a caption."""
-        return (CAPTIONS / f"{self.folder}.txt").read_text(encoding="utf-8").strip()
+        asked = (CAPTIONS / f"{self.folder}.txt").read_text(encoding="utf-8").strip()
+        return asked if self.frames == 1 else f"{asked} {SEVERAL.format(count=self.frames)}"
 
     def action(self, text: str) -> int:
         """The action that a user names: its number, its words, or an Atari action's name; UserError for others."""
@@ -150,11 +158,29 @@ WORLDS: Mapping[str, World] = {
 
 
 def world(name: str) -> World:
-    """The world called `name`, also as lmgt/NAME-v0; UserError with the list of names."""
+    """The world called `name`, also as lmgt/NAME-v0; UserError with the list of names.
+
+    NAME-4 is the world whose frame is the strip of its last four frames (2 to 8).
+    """
     short = name.removeprefix("lmgt/").removesuffix("-v0")
+    one, dash, count = short.rpartition("-")
+    if dash and one in WORLDS and count.isdecimal() and 2 <= int(count) <= MOST_FRAMES:
+        return _several(WORLDS[one], int(count))
     if short not in WORLDS:
-        raise UserError(f"--env {name}: no such world; choose one of {', '.join(WORLDS)}")
+        few = f"{', '.join(WORLDS)}, or NAME-4 for the last four frames of one (2 to {MOST_FRAMES})"
+        raise UserError(f"--env {name}: no such world; choose one of {few}")
     return WORLDS[short]
+
+
+def _several(one: World, count: int) -> World:
+    """The world whose frame is the strip of the last `count` frames of `one`; nothing in it can be read by place."""
+    know = replace(one.knowledge, regions=(), compose=nothing_written, positions=nowhere)
+
+    def make(**settings: Any) -> gym.Env[Seen, Any]:
+        return LastFrames(one.make(**settings), count, know.actions)
+
+    shape = strip_shape(one.shape, count)
+    return replace(one, name=f"{one.name}-{count}", knowledge=know, make=make, shape=shape, frames=count)
 
 
 def environment(name: str, frames: bool, limit: int | None = None) -> gym.Env[Any, Any]:

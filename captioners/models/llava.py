@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from captioners.captioner import Caption, CaptionerError, CaptionFailure, Images, check_images
+from captioners.models.llava_folder import check_world
+from captioners.strips import apart
 from lmgt_core.errors import UserError
-from lmgt_core.judges.huggingface.loading import Loaded, wanted
+from lmgt_core.judges.huggingface.loading import Loaded, Taught, taught, wanted
 from lmgt_core.judges.huggingface.loading import load as load_model
 from lmgt_core.judges.label_scoring import whole_number
 from lmgt_core.judging.prompt import Prompt
@@ -28,19 +30,26 @@ class ImageTextCaptioner:
 
     privileged = False
 
-    def __init__(self, model: "HfVisionModel", id: str, prompt: str, max_tokens: int) -> None:
+    def __init__(
+        self, model: "HfVisionModel", id: str, prompt: str, max_tokens: int, frames: int = 1, on_labels: bool = False
+    ) -> None:
         self.model, self.prompt, self.max_tokens = model, prompt, max_tokens
+        self.frames, self.on_labels = frames, on_labels
         digest = hashlib.sha256(prompt.encode()).hexdigest()[:12]
         self.id = f"{id}:{max_tokens}:prompt={digest}"
 
     def caption(self, images: Images) -> list[Caption]:
-        """What the model writes about each image; an empty reply is a failure."""
+        """What the model writes about each image; an empty reply is a failure.
+
+        A model that takes several frames is shown those of the strip that an image is.
+        """
         check_images(images)
         captions: list[Caption] = []
         for start in range(0, len(images), self.model.rows):
-            some = [Prompt("", self.prompt, (image,)) for image in images[start : start + self.model.rows]]
+            some = images[start : start + self.model.rows]
             try:
-                written = [" ".join(reply.text.split()) for reply in self.model.generate(some, self.max_tokens)]
+                asked = [Prompt("", self.prompt, apart(image, self.frames)) for image in some]
+                written = [" ".join(reply.text.split()) for reply in self.model.generate(asked, self.max_tokens)]
                 captions += [text or CaptionFailure("the model wrote nothing") for text in written]
             except (ValueError, IndexError, ZeroDivisionError) as error:  # what processors say of odd images
                 reason = " ".join(str(error).split())[:200] or type(error).__name__
@@ -48,8 +57,11 @@ class ImageTextCaptioner:
         return captions
 
 
-def load(model: str, options: Mapping[str, str], prompt: str) -> ImageTextCaptioner:
-    """The captioner; CaptionerError for what is missing: weights, a package, a device, eyes."""
+def load(model: str, options: Mapping[str, str], prompt: str, world: str | None = None) -> ImageTextCaptioner:
+    """The captioner; CaptionerError for what is missing: weights, a package, a device, eyes.
+
+    A folder that was trained for another world than `world` is refused.
+    """
     spec = f"llava:{model}"
     for name in options:
         if name not in OPTIONS:
@@ -61,13 +73,16 @@ def load(model: str, options: Mapping[str, str], prompt: str) -> ImageTextCaptio
             whole_number(spec, name, options.get(name, str(default)))
             for name, default in (("max_tokens", MAX_TOKENS), ("batch", BATCH))
         )
+        known = taught(model) if world is None else check_world(model, world)
         found = load_model(wanted(f"--captioner {spec}", model, options))
-        return _captioner(spec, found, prompt, max_tokens, batch)
+        return _captioner(spec, found, known, prompt, max_tokens, batch)
     except UserError as error:
         raise CaptionerError(str(error).replace("--judge", "--captioner", 1)) from None
 
 
-def _captioner(spec: str, found: Loaded, prompt: str, max_tokens: int, batch: int) -> ImageTextCaptioner:
+def _captioner(
+    spec: str, found: Loaded, known: Taught | None, prompt: str, max_tokens: int, batch: int
+) -> ImageTextCaptioner:
     if not found.sees_images:
         raise CaptionerError(
             f"{spec}: a {found.model.config.model_type} model sees no images; name an image-text model"
@@ -76,4 +91,6 @@ def _captioner(spec: str, found: Loaded, prompt: str, max_tokens: int, batch: in
 
     model = HfVisionModel(found.model, found.reader, found.context, batch)
     repairs = "".join(f":{repair}" for repair in model.chat.repairs)
-    return ImageTextCaptioner(model, f"llava:{found.name}:{found.content}:{found.bits}{repairs}", prompt, max_tokens)
+    labels = ":trained on labels" if known else ""
+    id = f"llava:{found.name}:{found.content}:{found.bits}{repairs}{labels}"
+    return ImageTextCaptioner(model, id, prompt, max_tokens, known.frames if known else 1, known is not None)

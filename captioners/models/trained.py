@@ -28,6 +28,7 @@ class TrainedCaptioner:
     weights: dict[str, NDArray[np.float32]]
     exact: float | None = None  # share of held-out frames whose caption was right in every word
     privileged: bool = False
+    on_labels: bool = True
 
     @property
     def id(self) -> str:

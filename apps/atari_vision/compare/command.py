@@ -1,4 +1,4 @@
-"""`lmgt atari compare` and `lmgt captioner train`: captions of frames beside the frames themselves."""
+"""`lmgt atari compare`: captions of frames beside the frames themselves."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from apps.atari_vision.compare.returns import BASELINE, learned_policy, return_rows, trained_returns, training
-from apps.atari_vision.config import CaptionerTrainConfig, CompareConfig, TrainConfig
+from apps.atari_vision.config import CompareConfig, TrainConfig
 from apps.atari_vision.describe import FrameDescriber, captions_of
 from apps.atari_vision.domain import AtariDomain, guided, world_captioner
-from apps.atari_vision.frames import Frames, collect
+from apps.atari_vision.frames import TEST, Frames, collect
+from apps.atari_vision.one_image import OneImage, one_image
 from apps.atari_vision.train import TRAINING
 from apps.atari_vision.worlds import World, world
 from captioners.cache import CaptionCache
@@ -60,9 +61,9 @@ class Comparison:
 
     def _collected(self, learned: Callable[[Any], int] | None) -> Frames:
         """The frames that are asked about, fewer than is wanted where play shows no more."""
-        config = self.config
+        config, wanted = self.config, TEST if self.config.held_out else None
         return self._remembered(
-            collect(self.world, config.frames, config.seed, self.taught.digests, learned, least=FEWEST)
+            collect(self.world, config.frames, config.seed, self.taught.digests, learned, FEWEST, wanted)
         )
 
     def _remembered(self, frames: Frames) -> Frames:
@@ -104,7 +105,8 @@ class Comparison:
         def render(picture: int, caption: str, action: int) -> Prompt:
             return self.template.render(describe.of_caption(said[picture], action))
 
-        what = " (privileged)" if captioner.privileged else " (on labels)" if spec.startswith("trained") else ""
+        labels = " (on labels)" if getattr(self.captioners[name], "on_labels", False) else ""
+        what = " (privileged)" if captioner.privileged else labels
         about = f"{spec}{what}, judged by {self.config.text_judge}"
         judge = CaptionedOnly(self.text_judge)
         return Arm(name, CAPTION, about, judge=judge, read=read, render=render, reasons=reasons)
@@ -164,17 +166,17 @@ class Comparison:
         from lmgt_core.judges.distilled_frames import FrameJudge, load_frame_judge, save_frame_student
 
         if file:
-            return load_frame_judge(Path(file))
+            return OneImage(load_frame_judge(Path(file)))
         describe = FrameDescriber(self.world, None, self.memory)
         prompts = [
-            self.template.render(describe.of_frame(image, action))
+            one_image(self.template.render(describe.of_frame(image, action)))
             for image in self.taught.images
             for action in range(len(self.world.knowledge.actions))
         ]
         settings = FrameSettings(epochs=self.config.epochs)
         made = distill_frames(self._judge(self.config.teacher), prompts, np.random.default_rng(0), settings)
         save_frame_student(made.student, self.config.out / "distilled.npz")
-        return FrameJudge(made.student)
+        return OneImage(FrameJudge(made.student))
 
 
 def train_on(world: World, frames: Frames, epochs: int, seed: int, folder: Path | None) -> Any:
@@ -263,16 +265,3 @@ def tell(
 
 COLUMNS = ("arm", "about", "caption_exact", "answered", "judgment_accuracy", "auc", "auc_ci95", "lost_in_caption",
            "lost_in_judging", "seconds_per_judgment")  # fmt: skip
-
-
-def train_command(config: CaptionerTrainConfig) -> float:
-    """`lmgt captioner train`: trains, writes the file, prints and returns the held-out exact match."""
-    if config.out.exists():
-        raise UserError(f"--out {config.out}: is there already; name a new file")
-    if config.frames < FEWEST:
-        raise UserError(f"--frames {config.frames}: give a number of at least {FEWEST}")
-    made = world(config.env)
-    captioner = train_on(made, collect(made, config.frames, config.seed), config.epochs, config.seed, None)
-    write_atomic(config.out, captioner.content)
-    print(f"{config.out}  {captioner.id}: {captioner.exact:.1%} of the held-out captions are right in every word")
-    return float(captioner.exact)

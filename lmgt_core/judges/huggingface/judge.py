@@ -4,7 +4,7 @@
 """
 
 from lmgt_core.errors import UserError
-from lmgt_core.judges.huggingface.loading import load, wanted
+from lmgt_core.judges.huggingface.loading import load, taught, wanted
 from lmgt_core.judges.huggingface.shared_prefix import ROWS
 from lmgt_core.judges.label_scoring import MAX_TOKENS, LabelScoringJudge, known_options, mode_option, whole_number
 from lmgt_core.judging.judge import Judge, JudgeKind
@@ -36,6 +36,7 @@ def make(spec: JudgeSpec, context: JudgeContext) -> Judge:
     except UserError as error:
         raise UserError(f"--judge {spec}: {error}") from None
     kind = JudgeKind.VISION_LANGUAGE_MODEL if found.sees_images else JudgeKind.LANGUAGE_MODEL
+    kind = JudgeKind.TRAINED if taught(spec.argument) else kind
     repairs = "".join(f":{repair}" for repair in model.chat.repairs)
     id = f"hf:{found.name}:{found.content}:{found.bits}:{found.precision}{repairs}"
     return LabelScoringJudge(model, id, kind, mode, max_tokens)

@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 
 from lmgt_core.errors import UserError
 from lmgt_core.extras import need
+from lmgt_core.files import read_json
 from lmgt_core.judges.quiet_libraries import quiet_libraries, without_progress_bars
 
 PACKAGES = ("torch", "transformers", "safetensors")
 GIB = 2**30
 SAMPLE = 2**20  # bytes at either end of a weight file that name its content
 HUB_TIMEOUT = 10.0  # seconds
+TAUGHT = "lmgt.json"  # in the folder of a model that lmgt captioner train has made
 
 
 class Wanted(NamedTuple):
@@ -29,6 +31,14 @@ class Wanted(NamedTuple):
     revision: str | None
     bits: int | None  # of each weight; None: what suits the device
     device: str
+
+
+class Taught(NamedTuple):
+    """What a model was trained for, from scratch and on labels; see `lmgt captioner train --architecture llava`."""
+
+    world: str
+    frames: int  # images a question
+    trained_on_labels: bool = True
 
 
 class Loaded(NamedTuple):
@@ -62,6 +72,21 @@ def wanted(spec: str, name: str, options: Mapping[str, str]) -> Wanted:
         reason = str(error).splitlines()[0]
         raise UserError(f"{spec}: device={device} cannot be used here ({reason}); use cpu") from None
     return Wanted(spec, name, options.get("revision"), int(bits) if bits else None, device)
+
+
+def taught(name: str) -> Taught | None:
+    """What the model in the folder `name` was trained on labels for; None for any other model.
+
+    UserError for a damaged lmgt.json.
+    """
+    file = Path(name) / TAUGHT
+    if not file.is_file():
+        return None
+    try:
+        found = read_json(file)
+        return Taught(str(found["world"]), int(found["frames"]), bool(found["trained_on_labels"]))
+    except (KeyError, TypeError, ValueError):
+        raise UserError(f"{file}: does not say what the model was trained for; train it again") from None
 
 
 def load(wanted: Wanted) -> Loaded:

@@ -1,4 +1,4 @@
-"""`lmgt atari compare` and `lmgt captioner train`, on few frames."""
+"""`lmgt atari compare`, on few frames, and the small network of `lmgt captioner train`."""
 
 from pathlib import Path
 from typing import Any
@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from apps.atari_vision.compare import command as compare
-from apps.atari_vision.compare.command import main, train_command
+from apps.atari_vision.compare.command import main
 from apps.atari_vision.config import CaptionerTrainConfig, CompareConfig, TrainConfig
 from apps.atari_vision.domain import AtariDomain
 from apps.atari_vision.frames import Frames, collect
+from apps.atari_vision.teach import main as train_command
 from apps.atari_vision.worlds import World, world
 from lmgt_core.errors import UserError
 from lmgt_core.files import read_json
