@@ -62,7 +62,8 @@ def word_tokenizer(texts: Iterable[str]) -> Any:
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORD), "isolated")
     tokenizer.decoder = decoders.Fuse()
-    return PreTrainedTokenizerFast(
+    library: Any = PreTrainedTokenizerFast  # its constructor has no types
+    return library(
         tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=END,
@@ -107,7 +108,7 @@ def make_llava(texts: Iterable[str], size: LlavaSize, seed: int, colours: Colour
     config = LlavaConfig(
         vision_config=vision,
         text_config=text,
-        image_token_id=tokenizer.convert_tokens_to_ids(IMAGE),
+        image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
         image_seq_length=size.tokens,
         vision_feature_layer=-1,  # the whole tower is trained, so its last layer is the one to read
         vision_feature_select_strategy="default",  # without CLIP's class token
@@ -120,7 +121,8 @@ def make_llava(texts: Iterable[str], size: LlavaSize, seed: int, colours: Colour
         torch.nn.init.normal_(places, std=0.5)  # as large as what patches begin with, else all look alike for long
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    processor = LlavaProcessor(
+    library: Any = LlavaProcessor  # its constructor has no types
+    processor = library(
         image_processor=_image_processor(size.image, colours),
         tokenizer=tokenizer,
         patch_size=size.patch,
@@ -133,9 +135,9 @@ def make_llava(texts: Iterable[str], size: LlavaSize, seed: int, colours: Colour
 
 def _image_processor(side: int, colours: Colours) -> Any:
     """Frames are squeezed to a square whole: nothing is cropped."""
-    try:
-        from transformers import CLIPImageProcessorPil as ImageProcessor  # needs no torchvision
-    except ImportError:
-        from transformers import CLIPImageProcessor as ImageProcessor
+    import transformers
+
+    # the Pil one needs no torchvision
+    processor: Any = getattr(transformers, "CLIPImageProcessorPil", None) or transformers.CLIPImageProcessor
     square, (mean, spread) = {"height": side, "width": side}, map(list, colours)
-    return ImageProcessor(size=square, crop_size=square, do_center_crop=False, image_mean=mean, image_std=spread)
+    return processor(size=square, crop_size=square, do_center_crop=False, image_mean=mean, image_std=spread)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -153,11 +153,11 @@ class LlavaTraining:
         from transformers.modeling_outputs import BaseModelOutputWithPooling
 
         tokens, mask, labels = self._rows(examples, lesson)
-        keep = labels.shape[1]
+        keep, seen = labels.shape[1], cast(Any, features)  # a list, an image each, as the model's own tower gives it
         out = self.model(
             input_ids=tokens,
             attention_mask=mask,
-            mm_encoder_outputs={"image": BaseModelOutputWithPooling(pooler_output=features)},
+            mm_encoder_outputs={"image": BaseModelOutputWithPooling(pooler_output=seen)},
             logits_to_keep=keep + 1,
         )
         assert isinstance(out.logits, torch.Tensor)
