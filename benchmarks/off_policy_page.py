@@ -1,6 +1,5 @@
 """The figure and the page of `benchmarks.off_policy`: `python -m benchmarks.off_policy_page FOLDER`."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import tyro
 from benchmarks.off_policy import LOGGING, POLICIES, SETTINGS, SLATES, TRUTH, OffPolicyConfig
 from lmgt_core.audit.precision import clopper_pearson
 from lmgt_core.files import read_json, write_atomic
-from lmgt_core.report.figures import COLOURS, MARKERS, RC
+from lmgt_core.report.figures import COLOURS, MARKERS, RC, rendered
 
 Row = Mapping[str, Any]
 SHOWN = {  # what the figure draws of each setting
@@ -35,17 +34,16 @@ class PageConfig:
     results: tyro.conf.Positional[Path]
     """The benchmark's folder."""
     page: Path = Path("docs/results/off-policy.md")
-    figure: Path = Path("docs/figures/off-policy.svg")
+    figure: Path = Path("docs/figures/off-policy.png")
 
 
 def figure(rows: Sequence[Row]) -> bytes:
-    """An SVG: for each setting bias, error (root mean square) and coverage by size of the log, a column a policy."""
+    """A PNG: for each setting bias, error (root mean square) and coverage by size of the log, a column a policy."""
     import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     measures = (("bias", "bias / truth"), ("rmse", "error / truth"), ("covered", "coverage"))
-    with matplotlib.rc_context(RC | {"font.size": 7}):
+    with matplotlib.rc_context(RC | {"font.size": 7, "savefig.dpi": 88}):
         drawn = Figure(figsize=(8.5, 12), layout="constrained")
         for part, setting in zip(drawn.subfigures(len(SETTINGS), 1), SETTINGS, strict=True):
             part.suptitle(SETTINGS[setting][0], x=0.01, ha="left", fontsize=9, fontweight="bold")
@@ -59,9 +57,7 @@ def figure(rows: Sequence[Row]) -> bytes:
             for axis in axes[-1]:
                 axis.set_xlabel("sessions in the log" if setting == "sessions" else "slates in the log")
             part.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=7)
-        image = io.BytesIO()
-        FigureCanvasSVG(drawn).print_figure(image, format="svg", metadata={"Date": None, "Creator": None})
-        return image.getvalue()
+        return rendered(drawn, "png")
 
 
 def _draw(axis: Any, rows: Sequence[Row], measure: str, setting: str) -> None:
@@ -192,7 +188,7 @@ For whoever is about to [decide from logs](../how-to/decide-from-logs.md) and as
 trusted. In simulated worlds the truth is known: the evaluated policy is let serve.
 
 ![Bias, error and coverage of the estimators by size of the log, for policies near the logging one, further away, far,
-and without support](../figures/off-policy.svg)
+and without support](../figures/off-policy.png)
 
 Lines are means over logs; hollow marks: most of these estimates came with a warning. Error is the root of the mean
 square.
