@@ -76,7 +76,7 @@ class Sight:
         other = copy.copy(self)
         other._floor, other._views, other._clear = floor, OrderedDict(), clear
         if clear is not None:
-            other._on_walls, other._wall_of = _wall_points([])  # so no ray meets them
+            other._points, other._wall_of = self._points[: len(self._owner)], self._wall_of[:0]  # so no ray meets them
         return other
 
     def view(self, x: float, z: float) -> View:
