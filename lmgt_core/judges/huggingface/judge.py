@@ -38,5 +38,7 @@ def make(spec: JudgeSpec, context: JudgeContext) -> Judge:
     kind = JudgeKind.VISION_LANGUAGE_MODEL if found.sees_images else JudgeKind.LANGUAGE_MODEL
     kind = JudgeKind.TRAINED if taught(spec.argument) else kind
     repairs = "".join(f":{repair}" for repair in model.chat.repairs)
-    id = f"hf:{found.name}:{found.content}:{found.bits}:{found.precision}{repairs}"
+    # before 0.2 these lost what a batch began with: a cache must not give those answers again
+    whole = ":whole" if isinstance(model, HfTextModel) and not model.tokens.shares else ""
+    id = f"hf:{found.name}:{found.content}:{found.bits}:{found.precision}{repairs}{whole}"
     return LabelScoringJudge(model, id, kind, mode, max_tokens)

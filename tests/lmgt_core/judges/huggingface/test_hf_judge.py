@@ -108,6 +108,7 @@ def test_a_model_that_cannot_share_a_prefix_reads_all_and_is_right(folder: Calla
 
     made = judge(folder("mistral"))
     assert not made.model.tokens.shares and judge(folder("llama")).model.tokens.shares
+    assert ":whole" in made.id and ":whole" not in judge(folder("llama")).id  # old answers are not taken up
     scores = made.model.score(PROMPTS[:3], ["good", "b"])
     for i, prompt in enumerate(PROMPTS[:3]):
         question = made.model.question(prompt)
