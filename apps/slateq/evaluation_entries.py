@@ -92,7 +92,7 @@ def check_run(name: str, config: WorldConfig) -> dict[str, Any]:
 
 def world_of(config: WorldConfig) -> WorldConfig:
     """The world's part of a command's config."""
-    return WorldConfig(**{name: getattr(config, name) for name in WorldConfig.__dataclass_fields__})
+    return WorldConfig(**asdict_shallow(config))
 
 
 def train_missing(config: EvaluateConfig, names: Sequence[str], models: Mapping[str, WorldConfig]) -> None:

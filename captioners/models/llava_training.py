@@ -49,7 +49,7 @@ class LlavaSettings:
     """The model's size and its training."""
 
     size: str = "small"
-    """tiny, small, medium, large."""
+    """One of `llava_model.SIZES`."""
     steps: int = 1500
     batch: int = 64
     """Examples a step."""

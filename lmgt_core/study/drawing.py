@@ -1,13 +1,12 @@
 """A study's figures: lines with intervals and heat maps, legible in print and to the colour-blind."""
 
-import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lmgt_core.report.figures import BASELINES, COLOURS, MARKERS, RC, STYLES
+from lmgt_core.report.figures import BASELINES, COLOURS, MARKERS, RC, STYLES, rendered
 from lmgt_core.study.analysis import Group
 from lmgt_core.study.app import Scalar
 from lmgt_core.terminal.tables import number
@@ -133,10 +132,6 @@ def _finish(figure: "Figure", axes: "Axes", labels: tuple[str, str, str]) -> Non
 
 def _svg(figure: "Figure") -> bytes:
     import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    image = io.BytesIO()
     with matplotlib.rc_context(RC):  # the salt of the file's identifiers is read when it is written
-        canvas: Any = FigureCanvasSVG(figure)
-        canvas.print_svg(image, metadata={"Date": None, "Creator": None})
-    return image.getvalue()
+        return rendered(figure, "svg")

@@ -66,7 +66,7 @@ def bootstrap_ci(
     generator = np.random.default_rng(rng)
     compute = _statistic(statistic)
     resampled = [s[generator.integers(0, s.size, size=(n, s.size))] for s in strata]  # each [resample, value]
-    return _percentiles(compute(np.concatenate(resampled, axis=1)), confidence)
+    return percentile_interval(compute(np.concatenate(resampled, axis=1)), confidence)
 
 
 def nested_bootstrap_ci(
@@ -88,7 +88,7 @@ def nested_bootstrap_ci(
         counts = generator.multinomial(times * sample.size, np.full(sample.size, 1 / sample.size))
         totals += counts @ sample
         sizes += times * sample.size
-    return _percentiles(totals / sizes, confidence)
+    return percentile_interval(totals / sizes, confidence)
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def probability_of_improvement(
     drawn_a = generator.multinomial(a.size, np.full(a.size, 1 / a.size), size=n)
     drawn_b = generator.multinomial(b.size, np.full(b.size, 1 / b.size), size=n)
     resampled = ((drawn_a @ wins) * drawn_b).sum(axis=1) / (a.size * b.size)
-    return Improvement(probability, _percentiles(resampled, 0.95))
+    return Improvement(probability, percentile_interval(resampled))
 
 
 def smooth(values: ArrayLike, window: int) -> Floats:
@@ -169,7 +169,8 @@ def _statistic(statistic: Statistic | str) -> Statistic:
     return named[statistic]
 
 
-def _percentiles(resampled: Floats, confidence: float) -> Interval:
+def percentile_interval(resampled: Floats, confidence: float = 0.95) -> Interval:
+    """The percentile interval of what resampling gave [resample]."""
     tail = 100 * (1 - confidence) / 2
     low, high = np.percentile(resampled, [tail, 100 - tail])
     return float(low), float(high)

@@ -15,11 +15,11 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 
+from apps.housekeep.agent.episode_row import EpisodeRow, row_of
 from apps.housekeep.agent.features import Observation, Vocabulary, observe
 from apps.housekeep.config import TrainConfig
 from apps.housekeep.describe import Decision
 from apps.housekeep.episodes.episode import Episode
-from apps.housekeep.metrics import METRICS, episode_metrics
 from apps.housekeep.simulator.factory import make_simulator
 from apps.housekeep.skills import Skill, SkillRunner, candidates, decision_of
 from apps.housekeep.task import Task
@@ -99,11 +99,9 @@ class SkillsEnv(gym.Env[Choice | None, int]):
         return self._choice(), outcome.reward, False, False, {}
 
     @property
-    def row(self) -> "Row":
+    def row(self) -> EpisodeRow:
         """The running episode as it stands."""
-        task, metrics = self.task, episode_metrics(self.task)
-        known = {name: value for name in METRICS if (value := metrics[name]) is not None}
-        return Row(task.episode.scene, task.episode.episode_id, task.steps, len(self._acted), known)
+        return row_of(self.task, len(self._acted))
 
     def _choice(self) -> Choice:
         decisions = [decision_of(self.task, skill) for skill in self._skills]
@@ -112,17 +110,6 @@ class SkillsEnv(gym.Env[Choice | None, int]):
     def close(self) -> None:
         """Ends the simulator."""
         self.task.simulator.close()
-
-
-@dataclass(frozen=True)
-class Row:
-    """What episodes.csv says of an episode that its home knows."""
-
-    scene: str
-    episode_id: int
-    steps: int
-    skills: int
-    metrics: dict[str, float]
 
 
 @contextmanager

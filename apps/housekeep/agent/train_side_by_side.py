@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.housekeep.agent.homes import Choice, Row, alive, side_by_side
+from apps.housekeep.agent.episode_row import EpisodeRow
+from apps.housekeep.agent.homes import Choice, alive, side_by_side
 from apps.housekeep.agent.train_skills import SkillsTrainer
 from lmgt_core.training.run_log import RunLog
 
@@ -97,25 +98,10 @@ class SideBySideTrainer(SkillsTrainer):
             return np.zeros(len(chosen), np.float32)
         return self.source.resolve(tickets)
 
-    def _record(self, log: RunLog, home: int, row: Row) -> None:
+    def _record(self, log: RunLog, home: int, row: EpisodeRow) -> None:
         """Records an episode, and begins to add up the next one of its home."""
         running, self.running[home] = self.running[home], Running()
-        self.episode += 1
-        self.primitive_steps += row.steps
-        known: dict[str, Any] = {
-            "episode": self.episode,
-            "decisions": self.skills,
-            "primitive_steps": self.primitive_steps,
-            "scene": row.scene,
-            "episode_id": row.episode_id,
-            "skills": row.skills,
-            **row.metrics,
-            "shift": running.shift,
-            "loss": float(np.mean(running.losses)) if running.losses else 0.0,
-            "epsilon": self.agent.epsilon(self.skills),
-            "wall_seconds": time.perf_counter() - running.begun,
-        }
-        log.record_episode(self.seed, known)
+        log.record_episode(self.seed, self._counted(row, running.shift, running.losses, running.begun))
 
     def _homes_state(self) -> dict[str, Any]:
         return {"states": self.homes.get_attr("state"), "running": [running.state for running in self.running]}

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from apps.housekeep.agent.advised import make_agent
 from apps.housekeep.agent.drrn import DrrnAgent, DrrnConfig
+from apps.housekeep.agent.episode_row import EpisodeRow, row_of
 from apps.housekeep.agent.features import Vocabulary, observe
 from apps.housekeep.agent.policies import Advice, AgentPolicy, no_advice, play
 from apps.housekeep.agent.replay import Replay
 from apps.housekeep.config import TrainConfig
 from apps.housekeep.episodes.episode import Episode
-from apps.housekeep.metrics import METRICS, episode_metrics
+from apps.housekeep.metrics import METRICS
 from apps.housekeep.simulator.factory import make_simulator
 from apps.housekeep.skills import Outcome, Skill, SkillRunner, candidates, decision_of
 from apps.housekeep.task import Task
@@ -100,24 +101,26 @@ class SkillsTrainer:
         """Plays and learns from one training episode; its row for episodes.csv."""
         if not self.order:
             self.order = self.order_rng.permutation(len(self.episodes)).tolist()
-        chosen = self.episodes[self.order.pop()]
-        self.task.reset(chosen)
+        self.task.reset(self.episodes[self.order.pop()])
         begun, started, shifted = time.perf_counter(), self.skills, 0.0
         losses: list[float] = []
         while not self.task.over and self.skills < self.config.steps:
             shifted += self._step(losses)
+        return self._counted(row_of(self.task, self.skills - started), shifted, losses, begun)
+
+    def _counted(self, row: EpisodeRow, shift: float, losses: Sequence[float], begun: float) -> dict[str, Any]:
+        """The row of episodes.csv of one more episode that is over, and began at `begun` by the wall clock."""
         self.episode += 1
-        self.primitive_steps += self.task.steps
-        metrics = episode_metrics(self.task)
+        self.primitive_steps += row.steps
         return {
             "episode": self.episode,
             "decisions": self.skills,
             "primitive_steps": self.primitive_steps,
-            "scene": chosen.scene,
-            "episode_id": chosen.episode_id,
-            "skills": self.skills - started,
-            **{name: metrics[name] for name in METRICS if metrics[name] is not None},
-            "shift": shifted,
+            "scene": row.scene,
+            "episode_id": row.episode_id,
+            "skills": row.skills,
+            **row.metrics,
+            "shift": shift,
             "loss": float(np.mean(losses)) if losses else 0.0,
             "epsilon": self.agent.epsilon(self.skills),
             "wall_seconds": time.perf_counter() - begun,

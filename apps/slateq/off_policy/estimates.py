@@ -8,6 +8,7 @@ import numpy as np
 from apps.slateq.logs.schema import Floats
 from apps.slateq.off_policy.estimators import SESSION
 from apps.slateq.off_policy.sums import Sums
+from lmgt_core.training.statistics import percentile_interval
 
 SELF_NORMALISED = "sn-"
 ALWAYS_PLAIN = ("pdis-cv", "model")
@@ -47,8 +48,7 @@ def interval(resampled: Floats) -> tuple[float, float] | None:
     known = resampled[1:][np.isfinite(resampled[1:])]
     if len(known) < 2 or not np.isfinite(resampled[0]):
         return None
-    low, high = np.percentile(known, [2.5, 97.5])
-    return float(low), float(high)
+    return percentile_interval(known)
 
 
 def estimates_of(sums: Sums) -> list[Estimate]:

@@ -1,9 +1,8 @@
 """Policies that are evaluated on a log, from what the command line says: what each would have shown in every row."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from apps.slateq.logs.reader import Log
 from apps.slateq.logs.schema import NOTHING, SCORES, SLATES, Integers, Slates
 from apps.slateq.off_policy.distributions import Mixture, PlackettLuce, SlateDistribution
 from apps.slateq.policies import FIXED
+from apps.slateq.robust.user_models import world_from as world_of_settings
 from lmgt_core.errors import UserError
 from lmgt_core.judging.registry import JudgeSpec, split_spec
 
@@ -86,7 +86,7 @@ def world_from(log: Log) -> WorldConfig:
     given = log.about.get("world")
     if given is None:
         raise UserError(f"{log.path}: was imported, so only Random, scores:NAME and slates:NAME can be evaluated on it")
-    return _rebuilt(WorldConfig, given)
+    return replace(world_of_settings(given), simulator=given["simulator"])
 
 
 def _served(name: str, spec: JudgeSpec, log: Log) -> Callable[[Features], Integers]:
@@ -143,19 +143,3 @@ def _number(name: str, text: str, option: str) -> float:
         return float(text)
     except ValueError:
         raise UserError(f"--policy {name}: {option} is a number, not {text}") from None
-
-
-def _rebuilt(kind: Any, given: Mapping[str, Any]) -> Any:
-    """The frozen config `kind` from its JSON."""
-    values = {}
-    for field in fields(kind):
-        if field.name not in given:
-            continue
-        value = given[field.name]
-        default = getattr(kind(), field.name)
-        values[field.name] = _rebuilt(type(default), value) if is_dataclass(default) else _as_tuples(value)
-    return kind(**values)
-
-
-def _as_tuples(value: Any) -> Any:
-    return tuple(_as_tuples(item) for item in value) if isinstance(value, list) else value

@@ -6,7 +6,7 @@ sessions fall into two halves, and each is predicted by what was fitted to the o
 measured on sessions that were held out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,16 +41,13 @@ class UserModel:
 
     def value(self, rows: Slates, slate: Integers) -> Floats:
         """[B] what `slate` earns in the mean."""
-        chances, rewards = self._predicted(self.scale(inputs_of(rows)), rows, slate)
-        return np.asarray((chances[:, :-1] * rewards).sum(axis=1))
+        return self._value(self.scale(inputs_of(rows)), rows, slate)
 
     def value_of(self, rows: Slates, policy: SlateDistribution) -> Floats:
         """[B] what the slates of `policy` earn in the mean, over DRAWS of them that depend on the row alone."""
         inputs, total = self.scale(inputs_of(rows)), np.zeros(len(rows))
         for number in range(DRAWS):
-            slate = policy.draw(uniforms(rows, number))
-            chances, rewards = self._predicted(inputs, rows, slate)
-            total += (chances[:, :-1] * rewards).sum(axis=1)
+            total += self._value(inputs, rows, policy.draw(uniforms(rows, number)))
         return total / DRAWS
 
     @property
@@ -60,6 +57,10 @@ class UserModel:
         if abs(off) <= max(NOTABLE, 3 * error):
             return ""
         return f"in a tenth of the slates the model's clicks are off by {off:+.2f}"
+
+    def _value(self, inputs: Inputs, rows: Slates, slate: Integers) -> Floats:
+        chances, rewards = self._predicted(inputs, rows, slate)
+        return np.asarray((chances[:, :-1] * rewards).sum(axis=1))
 
     def _predicted(self, inputs: Inputs, rows: Slates, slate: Integers) -> tuple[Floats, Floats]:
         """P [B, K + 1], and the rewards [B, K] of clicks."""
@@ -81,7 +82,7 @@ def fit_users(rows: Slates) -> UserModel:
             choice[number] = _fitted_choice(design[mine], rows.slate[mine], rows.click[mine])
             reward[number] = _fitted_reward(design[mine], rows.click[mine], rows.reward[mine])
     model = UserModel(scale, choice, reward, (0.0, 0.0))
-    return UserModel(scale, choice, reward, _checked(model, rows))
+    return replace(model, off=_checked(model, rows))
 
 
 def uniforms(rows: Slates, number: int) -> Floats:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from apps.slateq.evaluation_entries import Entry
 from apps.slateq.policies import LEARNED, NO_CLICK
-from apps.slateq.robust.orders import Means, interval
+from apps.slateq.robust.orders import Means
 from apps.slateq.robust.user_models import name_of
-from lmgt_core.training.statistics import Interval
+from lmgt_core.training.statistics import Interval, percentile_interval
 
 HOLDS, REVERSED, OPEN = "holds", "reversed", "open"
 
@@ -54,7 +54,7 @@ def outcomes_of(claims: Sequence[Claim], means: Means) -> list[Outcome]:
         resampled = better.resampled.mean(axis=-1) - worse.resampled.mean(axis=-1)
         for place, model in enumerate(means.models):
             if claim.users in (None, model):
-                found.append(Outcome(claim, model, float(difference[place]), interval(resampled[:, place])))
+                found.append(Outcome(claim, model, float(difference[place]), percentile_interval(resampled[:, place])))
     return found
 
 

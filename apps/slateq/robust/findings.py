@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from apps.slateq.evaluation_entries import Entry
 from apps.slateq.robust.claims import Outcome, claims_of, outcomes_of
-from apps.slateq.robust.orders import Means, interval, ranks, regrets, resampled_means, worst_regrets
-from lmgt_core.training.statistics import Interval
+from apps.slateq.robust.orders import Means, ranks, regrets, resampled_means, worst_regrets
+from lmgt_core.training.statistics import Interval, percentile_interval
 
 Floats = NDArray[np.float64]
 SAME = 1e-9  # returns that differ by less are of policies that serve the same slates
@@ -120,8 +120,8 @@ def findings_of(entries: Sequence[Entry], returns: Mapping[str, Mapping[str, Flo
     chosen = [name for name, is_least in zip(ranked.policies, least, strict=True) if is_least]
     return Findings(
         _places(means, ranked),
-        {name: (float(worst[i]), interval(drawn[:, i])) for i, name in enumerate(ranked.policies)},
-        Choice(chosen, float(worst[best]), interval(drawn[:, best]), share),
+        {name: (float(worst[i]), percentile_interval(drawn[:, i])) for i, name in enumerate(ranked.policies)},
+        Choice(chosen, float(worst[best]), percentile_interval(drawn[:, best]), share),
         outcomes_of(claims_of(entries, means.models), means),
     )
 
@@ -132,10 +132,10 @@ def _places(means: Means, ranked: Means) -> list[Place]:
     places = []
     for m, model in enumerate(means.models):
         for p, policy in enumerate(means.policies):
-            place = Place(model, policy, float(means.found[m, p]), interval(means.resampled[:, m, p]))
+            place = Place(model, policy, float(means.found[m, p]), percentile_interval(means.resampled[:, m, p]))
             if policy in ranked.policies:
                 i = ranked.policies.index(policy)
-                ends = interval(rank_drawn[:, m, i]), interval(regret_drawn[:, m, i])
+                ends = percentile_interval(rank_drawn[:, m, i]), percentile_interval(regret_drawn[:, m, i])
                 both = float(rank[m, i]), float(regret[m, i])
                 place = Place(model, policy, place.mean, place.mean_ci95, both[0], ends[0], both[1], ends[1])
             places.append(place)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.slateq.evaluation_rows import BLOCKS
-from lmgt_core.training.statistics import RESAMPLES, Interval
+from lmgt_core.training.statistics import RESAMPLES
 
 Floats = NDArray[np.float64]
 
@@ -72,9 +72,3 @@ def regrets(means: Floats) -> Floats:
 def worst_regrets(means: Floats) -> Floats:
     """[..., policy] the largest regret under any user model of `means` [..., model, policy] (Savage 1951)."""
     return np.asarray(regrets(means).max(axis=-2))
-
-
-def interval(resampled: Floats) -> Interval:
-    """The 95 % percentile interval of values [resample]."""
-    low, high = np.percentile(resampled, [2.5, 97.5])
-    return float(low), float(high)

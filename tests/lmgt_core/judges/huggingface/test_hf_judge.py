@@ -45,26 +45,22 @@ def probabilities(judge: Judge, prompts: list[Prompt]) -> np.ndarray[Any, Any]:
     return np.array([j.probabilities for j in judge.judge(prompts)])
 
 
-class TestTinyMistral(JudgeContract):
+class TestTinyLlama(JudgeContract):
+    name = "llama"
+
+    @pytest.fixture(autouse=True)
+    def _saved(self, folder: Callable[[str], Path]) -> None:
+        self.path = folder(self.name)
+
+    def make_judge(self) -> Judge:
+        made: Judge = judge(self.path)
+        return made
+
+
+class TestTinyMistral(TestTinyLlama):
     """Without a shared prefix."""
 
-    @pytest.fixture(autouse=True)
-    def _saved(self, folder: Callable[[str], Path]) -> None:
-        self.path = folder("mistral")
-
-    def make_judge(self) -> Judge:
-        made: Judge = judge(self.path)
-        return made
-
-
-class TestTinyLlama(JudgeContract):
-    @pytest.fixture(autouse=True)
-    def _saved(self, folder: Callable[[str], Path]) -> None:
-        self.path = folder("llama")
-
-    def make_judge(self) -> Judge:
-        made: Judge = judge(self.path)
-        return made
+    name = "mistral"
 
 
 def test_our_own_llama_computes_what_the_library_computes(folder: Callable[[str], Path]) -> None:
