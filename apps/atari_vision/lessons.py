@@ -119,7 +119,7 @@ def _boxes(world: World) -> Sampler:
         soft = bool(rng.random() < 0.4)
         table.player = [1, int(rng.integers(1, 11))] if soft else [int(rng.integers(4, 22))]
         player, _ = hand_sum(table.player)
-        return Sample(env.unwrapped.render(), (player, table.dealer[0], int(soft)))
+        return Sample(env.unwrapped.render(), (player, table.dealer[0], int(soft)), table.dealer_top_card_value_str)
 
     return lambda rng, count: [one(rng) for _ in range(count)]
 
