@@ -61,6 +61,12 @@ COMMANDS = (
         "apps.housekeep.compare.command:main",
     ),
     Command(
+        ("housekeep", "captioner"),
+        "a LLaVA of some homes, taught to describe the robot's view and to judge what it does",
+        "apps.housekeep.config:CaptionerConfig",
+        "apps.housekeep.compare.teach:main",
+    ),
+    Command(
         ("housekeep", "generate"),
         "episodes of generated apartments, in the benchmark's format",
         "apps.housekeep.config:GenerateConfig",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from captioners.models.llava_config import LlavaTrainConfig
 from lmgt_core.training.config import TrainingConfig
 
 ALGORITHMS = ("r2d2", "ngu", "dqn", "ppo")
@@ -122,7 +123,7 @@ class CompareConfig:
 
 
 @dataclass(frozen=True)
-class CaptionerTrainConfig:
+class CaptionerTrainConfig(LlavaTrainConfig):
     """Train a captioner of one world on frames whose description is known: a small network, or a LLaVA from scratch.
 
     The LLaVA learns to judge as well as to describe: use it as llava:FOLDER (captions), hf:FOLDER (judge). Both are
@@ -138,21 +139,5 @@ class CaptionerTrainConfig:
     model is measured on, at most (it learns from frames drawn on the fly)."""
     epochs: int = 15
     """Of the network."""
-    size: str = "small"
-    """Of the LLaVA: tiny (tests), mini, small (a processor), medium, large (a GPU)."""
-    steps: int = 1500
-    """Of the LLaVA's training; each learns from --batch frames."""
-    batch: int = 32
-    """Frames a step."""
-    learning_rate: float = 1e-3
-    """Of the LLaVA, at its highest."""
-    device: str = "cpu"
-    """Where the LLaVA is trained: cpu, cuda."""
-    checkpoint_every: int = 100
-    """Steps between two checkpoints of the LLaVA."""
-    resume: bool = False
-    """Go on with the LLaVA in --out that was killed, from its last checkpoint, with the same numbers; other --steps
-    make its training longer or shorter."""
-    seed: int = 0
     out: Path = Path("captioner.npz")
     """The captioner's file, or the LLaVA's folder, which must not be there yet."""

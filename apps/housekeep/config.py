@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, Suppress, arg
 
+from captioners.models.llava_config import LlavaTrainConfig
 from lmgt_core.training.config import TrainingConfig
 
 BUILTIN = "builtin"
@@ -184,6 +185,29 @@ class CompareConfig(LabelsConfig, SimulatorConfig, StrictConfig):
     """A new folder for rows.json, report.html and what was trained."""
     json: Path | None = None
     """Write the rows there as well."""
+
+
+@dataclass(frozen=True)
+class CaptionerConfig(LlavaTrainConfig, LabelsConfig, SimulatorConfig, StrictConfig):
+    """Train a LLaVA from scratch on frames of homes, to describe the robot's view and to judge picks and places.
+
+    Use it as llava:FOLDER (captions) and hf:FOLDER (judge), as in lmgt housekeep compare. It is trained on labels.
+    """
+
+    episodes: EpisodeFiles = (BUILTIN,)
+    """Episode files, folders of them, or `builtin`."""
+    select: str = "80:"
+    """Positions of the episodes of each file whose frames it is measured on."""
+    train_select: str = ":80"
+    """Positions of the episodes whose frames it learns from, a tenth of them for validation; never the same."""
+    frames: int = 200
+    """Frames that it is measured on."""
+    train_frames: int = 3000
+    """Different frames that it learns from."""
+    pixels: int = 168
+    """Height and width of the frames."""
+    out: Path = Path("home-llava")
+    """The LLaVA's folder, which must not be there yet."""
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ class Arms:
             judge = seer or self._distilled()
 
         def render(picture: int, caption: str, action: int) -> Prompt:
-            return self.pictured(self.views[picture], action)
+            return pictured(self.template, self.views[picture], action)
 
         return Arm(name, DIRECT, judge.kind.value, judge=judge, render=render)
 
@@ -157,12 +157,6 @@ class Arms:
         )  # fmt: skip
         facts = {UNSAID: found} if isinstance(found, str) else dict(describe(found).facts)
         return self.template.render(Description(self._shown(caption, view), question.words, facts=facts))
-
-    def pictured(self, view: View, number: int) -> Prompt:
-        """Question `number` about a view with the frame itself."""
-        words = view.questions[number].words
-        state = f"The picture shows what the robot sees. {view.hand}"
-        return self.template.render(Description(state, words, (view.frame.rgb,), {ACTION: words}))
 
     @staticmethod
     def _shown(caption: Caption, view: View) -> str:
@@ -208,15 +202,24 @@ class Arms:
                 judge = load_frame_judge(Path(file)) if _is(spec, DISTILLED) else self.judge(spec, "--direct")
         except UserError as error:
             return error
-        if not (judge.kind in SEEING or _is(spec, DISTILLED) or _is(spec, "openai")):
+        taught = _is(spec, "hf") and judge.kind is JudgeKind.TRAINED  # a LLaVA of ours
+        if not (judge.kind in SEEING or taught or _is(spec, DISTILLED) or _is(spec, "openai")):
             raise UserError(f"--direct {spec}: reads words only and cannot see frames; name an image-text model")
         return judge
 
     def _distilled(self) -> Judge:
         rng = np.random.default_rng(self.config.seed)
-        student = distil_on_views(self.teacher, self.taught, self.pictured, self.config.epochs, rng)
+        render = partial(pictured, self.template)
+        student = distil_on_views(self.teacher, self.taught, render, self.config.epochs, rng)
         self.files["distilled.npz"] = lambda path: save_frame_student(student, path)
         return FrameJudge(student)
+
+
+def pictured(template: PromptTemplate, view: View, number: int) -> Prompt:
+    """Question `number` about a view with the frame itself."""
+    words = view.questions[number].words
+    state = f"The picture shows what the robot sees. {view.hand}"
+    return template.render(Description(state, words, (view.frame.rgb,), {ACTION: words}))
 
 
 def object_limit(spec: str) -> int:

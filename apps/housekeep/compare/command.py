@@ -11,7 +11,7 @@ import numpy as np
 from apps.housekeep.compare.arms import Arms, object_limit
 from apps.housekeep.compare.views import View
 from apps.housekeep.compare.words import Correctness, correctness
-from apps.housekeep.config import CompareConfig
+from apps.housekeep.config import CaptionerConfig, CompareConfig
 from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.episodes.load import load_many
 from apps.housekeep.simulator.factory import check_scenes, check_simulator
@@ -71,7 +71,9 @@ def check(config: CompareConfig, captions: Sequence[str], direct: Sequence[str])
     check_simulator(config)
 
 
-def check_episodes(config: CompareConfig, asked: Sequence[Episode], taught: Sequence[Episode]) -> None:
+def check_episodes(
+    config: CompareConfig | CaptionerConfig, asked: Sequence[Episode], taught: Sequence[Episode]
+) -> None:
     """Refuses episodes that are both asked about and learned from, and scenes that are not there."""
     both = {(e.source, e.episode_id) for e in asked} & {(e.source, e.episode_id) for e in taught}
     if both:

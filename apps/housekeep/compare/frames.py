@@ -71,14 +71,17 @@ def collect(
     found: dict[str, View] = {}
     wanted = {PICK: count - count // 2, PLACE: count // 2}
     each = max(FEWEST_EACH, math.ceil(count / len(episodes)))
-    for position in rng.permutation(len(episodes)).tolist():
-        for view in _play(simulator, episodes[position], wanted, each, rng, words):
-            if view.digest not in found and view.digest not in without and wanted[view.kind]:
-                found[view.digest] = view
-                wanted[view.kind] -= 1
-                tick(1)
-        if not any(wanted.values()):
-            return list(found.values())
+    before = -1
+    while len(found) > before:  # an episode that is played again is played otherwise
+        before = len(found)
+        for position in rng.permutation(len(episodes)).tolist():
+            for view in _play(simulator, episodes[position], wanted, each, rng, words):
+                if view.digest not in found and view.digest not in without and wanted[view.kind]:
+                    found[view.digest] = view
+                    wanted[view.kind] -= 1
+                    tick(1)
+            if not any(wanted.values()):
+                return list(found.values())
     raise UserError(f"--frames: play of {len(episodes)} episodes showed only {len(found)} new frames; ask for fewer")
 
 

@@ -11,6 +11,7 @@ from apps.atari_vision import lessons, teach
 from apps.atari_vision.config import CaptionerTrainConfig
 from apps.atari_vision.frames import TEST, TRAIN, VALIDATION, collect, part
 from apps.atari_vision.worlds import world
+from captioners.models import llava_teaching
 from captioners.models.llava_model import word_tokenizer
 from captioners.models.llava_training import LlavaTraining
 from lmgt_core.errors import UserError
@@ -22,7 +23,7 @@ QUICK = CaptionerTrainConfig(
 
 @pytest.fixture(autouse=True)
 def _few_validation_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teach, "CHECKED", 4)
+    monkeypatch.setattr(llava_teaching, "CHECKED", 4)
 
 
 def test_a_training_that_was_killed_ends_with_the_weights_of_an_unbroken_one(
