@@ -11,6 +11,7 @@ from typing import Any
 
 from lmgt_core.errors import UserError
 from lmgt_core.extras import missing
+from lmgt_core.judges.quiet_libraries import quiet_libraries
 
 
 @dataclass(frozen=True)
@@ -357,6 +358,7 @@ def way_on(arguments: Sequence[str]) -> str:
 
 def main() -> None:
     """Entry point: ends with 0, 2 for a user's mistake (one line), 130 when interrupted."""
+    quiet_libraries()
     try:
         code = run(sys.argv[1:])
     except UserError as error:

@@ -1,6 +1,6 @@
 """The `llava` captioner: any image-text model of transformers, from the hub or a local folder.
 
-`llava:MODEL[?revision=...&bits=8|16|32&device=...&max_tokens=N&batch=N]`. The model is loaded and asked as the judge
+`llava:MODEL[?revision=...&bits=4|8|16|32&device=...&max_tokens=N&batch=N]`. The model is loaded and asked as the judge
 `hf:MODEL` is. Replies are greedy, so equal images get equal captions.
 """
 

@@ -16,7 +16,7 @@ from captioners.models.llava_model import SIZES
 from captioners.models.llava_training import CHECKPOINT, Draw, LlavaSettings, LlavaTraining, colours_of
 from lmgt_core.errors import UserError
 from lmgt_core.extras import need
-from lmgt_core.judges.quiet_libraries import quiet_libraries, without_progress_bars
+from lmgt_core.judges.quiet_libraries import without_progress_bars
 from lmgt_core.terminal.progress import progress
 from lmgt_core.training.provenance import command_line
 from lmgt_core.training.statistics import bootstrap_ci
@@ -44,7 +44,6 @@ Measure = Callable[[], tuple[float, Figures]]  # the share of exact captions, an
 def checked(config: LlavaTrainConfig) -> LlavaSettings:
     """The settings of a training; UserError for a mistake, before anything is written."""
     need("--architecture llava", "torch", "transformers", "safetensors", "tokenizers")
-    quiet_libraries()
     without_progress_bars()
     import torch
 

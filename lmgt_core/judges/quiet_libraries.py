@@ -32,5 +32,5 @@ def without_progress_bars() -> None:
     """Switches off the bars of transformers, which reads no variable for them."""
     library: Any = importlib.import_module("transformers.utils.logging")  # its functions have no types
     library.disable_progress_bar()
-    if os.environ["TRANSFORMERS_VERBOSITY"] == "error":
+    if os.environ.get("TRANSFORMERS_VERBOSITY") == "error":
         library.set_verbosity_error()
