@@ -13,7 +13,7 @@ import numpy as np
 from apps.housekeep.compare.arms import pictured
 from apps.housekeep.compare.command import check_episodes
 from apps.housekeep.compare.frames import collect
-from apps.housekeep.compare.views import View
+from apps.housekeep.compare.views import ON, View
 from apps.housekeep.compare.words import HomeWords, correctness
 from apps.housekeep.config import CaptionerConfig
 from apps.housekeep.domain import PROMPTS
@@ -37,6 +37,8 @@ from lmgt_core.terminal.progress import progress
 
 FEWEST = 20  # frames
 VALIDATION = 10  # one of so many episodes is for validation
+DETAILS = "Name the movable things alone."  # a lesson that nobody is asked later: it teaches to look for what is small
+NO_THINGS = "none"
 Render = Callable[[View, int], Prompt]
 
 
@@ -91,8 +93,13 @@ def caption(view: View) -> str:
     return f"In view: {'; '.join(things)}." if things else NOTHING
 
 
+def movable(view: View) -> str:
+    """The true words of the objects in view alone, with what they are on, in the order of the alphabet."""
+    return "; ".join(name for name in sorted(set(view.things)) if ON in name) or NO_THINGS
+
+
 def draw(views: Sequence[View], render: Render) -> Callable[[np.random.Generator, int], list[Example]]:
-    """Examples of `views`, drawn by lot: a caption, and the verdict of one of the picks or places that it allows."""
+    """Examples of `views`, drawn by lot: a caption, the verdict of one pick or place, and the objects alone."""
 
     def some(rng: np.random.Generator, count: int) -> list[Example]:
         chosen = [views[int(i)] for i in rng.integers(len(views), size=count)]
@@ -107,6 +114,7 @@ def example(view: View, number: int, render: Render) -> Example:
     lessons = (
         Lesson("", PROMPT.read_text().strip(), caption(view)),
         Lesson(prompt.system, prompt.user, view.questions[number].label.value),
+        Lesson("", DETAILS, movable(view)),
     )
     return Example((view.frame.rgb,), lessons)
 
@@ -120,8 +128,9 @@ def texts(config: CaptionerConfig, episodes: Sequence[Episode], render: Render, 
     said = [place_words(*place) for place in sorted(places)] + [object_words(thing) for thing in sorted(things)]
     prompts = [render(view, i) for view in views for i in range(len(view.questions))]
     asked = [text for prompt in prompts for text in (prompt.system, prompt.user)]
-    spaced = [f" {words} on the {words};" for words in said]
-    return [PROMPT.read_text().strip(), NOTHING, *(caption(view) for view in views), *asked, *said, *spaced]
+    spaced = [f" {words}{ON}{words};" for words in said]
+    answers = [said for view in views for said in (caption(view), movable(view))]
+    return [PROMPT.read_text().strip(), DETAILS, NOTHING, NO_THINGS, *answers, *asked, *said, *spaced]
 
 
 def measured(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from apps.housekeep.compare.views import View
+from apps.housekeep.compare.views import ON, View
 from apps.housekeep.describe import describe
 from apps.housekeep.watch.frame_captions import WORLD
 from captioners.models.trained import TrainedCaptioner
@@ -60,4 +60,4 @@ def distil_on_views(
 
 def _slot(name: str) -> str:
     """`mug` of `mug on the table in the kitchen`; a place is its own slot."""
-    return name.partition(" on the ")[0]
+    return name.partition(ON)[0]

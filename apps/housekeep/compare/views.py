@@ -20,6 +20,7 @@ from captioners.captioner import CaptionFailure, image_digest
 from captioners.objects import ObjectsCaptioner
 from lmgt_core.judging.judgment import Verdict
 
+ON = " on the "  # between an object and its place
 VISIBLE = ObjectsCaptioner({}).min_share  # of the image; what shows less is faint
 
 
@@ -107,7 +108,7 @@ def _names(task: Task) -> dict[int, str]:
     places = [place_words(r.category, r.room) for r in task.episode.receptacles]
     names = {1 + k: place for k, place in enumerate(places)}
     for n, item in enumerate(task.episode.items):
-        on = f" on the {places[task.on[n]]}" if task.on[n] >= 0 else " in the hand"
+        on = f"{ON}{places[task.on[n]]}" if task.on[n] >= 0 else " in the hand"
         names[1 + len(places) + n] = object_words(item.category) + on
     return names
 

@@ -39,6 +39,7 @@ def test_captions_name_all_that_is_in_view_and_verdicts_are_the_true_ones(views:
     for view in views[0]:
         said = words.read(teach.caption(view))
         assert set(view.seen.objects) <= said.objects and view.seen.furniture <= said.furniture
+        assert words.read(teach.movable(view)).on == {thing: said.on[thing] for thing in said.on}
     rng = np.random.default_rng(0)
     drawn: list[Example] = teach.draw(views[0], teach.asked_about())(rng, 50)
     labels = {question.label.value for view in views[0] for question in view.questions}
