@@ -118,6 +118,8 @@ class CompareConfig:
     """A file of captions: what is in it is not captioned again (default: captions.sqlite in --out)."""
     out: Path = Path("runs/compare")
     """A new folder for report.html, rows.json, and what was trained."""
+    figures: Path | None = None
+    """A folder that the report's figures are written to as well, each as an SVG file."""
     json: Path | None = None
     """Write the rows there as well."""
 

@@ -183,6 +183,8 @@ class CompareConfig(LabelsConfig, SimulatorConfig, StrictConfig):
     seed: int = 0
     out: Path = Path("runs/housekeep-compare")
     """A new folder for rows.json, report.html and what was trained."""
+    figures: Path | None = None
+    """A folder that the report's figures are written to as well, each as an SVG file."""
     json: Path | None = None
     """Write the rows there as well."""
 

@@ -14,7 +14,7 @@ from lmgt_core.compare.measure import agreement, correct
 from lmgt_core.files import write_atomic
 from lmgt_core.judging.description import Image
 from lmgt_core.judging.judgment import Judgment, Verdict
-from lmgt_core.report.figures import Bar, bars_with_intervals
+from lmgt_core.report.figures import Bar, Dots, bars_with_intervals, dots_with_intervals
 from lmgt_core.report.pages import render_page
 from lmgt_core.terminal.tables import column_names
 from lmgt_core.training.provenance import provenance
@@ -43,11 +43,11 @@ def write_page(
     page = {
         "title": title,
         "figures": by_figure(rows),
-        "bars": accuracy_bars(rows),
+        "dots": _url(arms_figure(rows)),
         "agreement": agreement(answers) if len(answers) > 1 else [],
         "missing": missing,
         "returns": list(returns),
-        "return_bars": return_bars(returns),
+        "return_bars": _url(returns_figure(returns)),
         "pictures": [picture(i, shown, answers) for i in worst_first(shown, answers)[:PICTURES]] if answers else [],
         "total": len(shown),
         "made": provenance(),
@@ -93,8 +93,12 @@ def picture(number: int, shown: Sequence[Shown], answers: Sequence[Answers]) -> 
 
 def label(arm: Arm) -> str:
     """The arm's name, and what of it is privileged or trained on labels, as its line `about` says."""
-    warned = [word for word in WARNED if word in arm.about]
-    return f"{arm.name} [{', '.join(warned)}]" if warned else arm.name
+    return _marked(arm.name, arm.about)
+
+
+def _marked(name: str, about: str) -> str:
+    warned = [word for word in WARNED if word in about]
+    return f"{name} [{', '.join(warned)}]" if warned else name
 
 
 def caption(answers: Answers, number: int) -> dict[str, Any]:
@@ -126,14 +130,44 @@ def by_figure(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [row for row in turned if any(value not in (None, "") for name, value in row.items() if name)]
 
 
-def accuracy_bars(rows: Sequence[Row]) -> str:
-    """A figure of the arms' judgment accuracy with its interval, as a URL; "" where nothing was measured."""
-    return _bars(rows, "judgment_accuracy", "accuracy_ci95", "judgment accuracy")
+def arms_figure(rows: Sequence[Row]) -> bytes | None:
+    """An image of what each arm got right, with 95 % intervals, as SVG; None where nothing was measured."""
+    known = [row for row in rows if row.get("judgment_accuracy") is not None]
+    if not known:
+        return None
+    series = (
+        ("verdicts right", "judgment_accuracy", "accuracy_ci95"),
+        ("AUC of verdicts", "auc", "auc_ci95"),
+        ("captions right in every word", "caption_exact", ""),
+    )
+    dots = [
+        Dots(name, [row.get(value) for row in known], [row.get(interval) for row in known], colour=i)
+        for i, (name, value, interval) in enumerate(series)
+    ]
+    return dots_with_intervals(
+        dots, [_marked(str(row["arm"]), str(row.get("about", ""))) for row in known], "share, or area"
+    )
 
 
-def return_bars(rows: Sequence[Row]) -> str:
-    """A figure of the trainings' returns with their intervals, as a URL; "" where nothing was trained."""
-    return _bars(rows, "return_mean", "return_ci95", "mean return, without shifts")
+def returns_figure(rows: Sequence[Row]) -> bytes | None:
+    """An image of the trainings' returns with their intervals, as SVG; None where nothing was trained."""
+    known = [row for row in rows if row.get("return_mean") is not None]
+    if not known:
+        return None
+    bars = [
+        Bar(str(row["arm"]), float(row["return_mean"]), row.get("return_ci95"), colour=i) for i, row in enumerate(known)
+    ]
+    return bars_with_intervals(bars, "mean return, without shifts")
+
+
+def write_figures(folder: Path, rows: Sequence[Row]) -> list[Path]:
+    """The files of the page's figures, `arms.svg` and, if agents were trained, `returns.svg`, which it writes."""
+    written = []
+    for name, image in (("arms", arms_figure(rows)), ("returns", returns_figure(rows))):
+        if image is not None:
+            write_atomic(path := folder / f"{name}.svg", image)
+            written.append(path)
+    return written
 
 
 def png_url(image: Image) -> str:
@@ -147,12 +181,9 @@ def png_url(image: Image) -> str:
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def _bars(rows: Sequence[Row], value: str, interval: str, label: str) -> str:
-    known = [row for row in rows if row.get(value) is not None]
-    bars = [Bar(str(row["arm"]), float(row[value]), row.get(interval), colour=i) for i, row in enumerate(known)]
-    if not bars:
-        return ""
-    return "data:image/svg+xml;base64," + base64.b64encode(bars_with_intervals(bars, label)).decode()
+def _url(image: bytes | None) -> str:
+    """An SVG image as a URL; "" for none."""
+    return "" if image is None else "data:image/svg+xml;base64," + base64.b64encode(image).decode()
 
 
 def _right(answers: Answers, shown: Sequence[Shown]) -> list[NDArray[np.bool_]]:

@@ -21,7 +21,7 @@ from captioners.memory import FrameMemory
 from captioners.registry import NAMES
 from lmgt_core.compare.arms import CAPTION, DIRECT, Answers, Arm, Shown, answer
 from lmgt_core.compare.measure import agreement, measure, row
-from lmgt_core.compare.page import write_page
+from lmgt_core.compare.page import write_figures, write_page
 from lmgt_core.errors import UserError
 from lmgt_core.files import write_atomic
 from lmgt_core.guidance.guidance import Guidance
@@ -252,6 +252,8 @@ def tell(
     for path in (config.out / "rows.json", *([config.json] if config.json else [])):
         write_rows(path, rows)
     write_page(config.out / "report.html", title, shown, heard, missing, rows, return_rows(rows))
+    for path in write_figures(config.figures, rows) if config.figures else ():
+        print(path)
     print_table(rows, title=title, columns=COLUMNS)
     if len(heard) > 1:
         print_table(agreement(heard), title="share of equal verdicts")

@@ -19,7 +19,7 @@ from apps.housekeep.watch.frame_captions import OBJECTS
 from captioners.registry import NAMES
 from lmgt_core.compare.arms import Answers, Arm, Shown, answer
 from lmgt_core.compare.measure import agreement, measure, row
-from lmgt_core.compare.page import write_page
+from lmgt_core.compare.page import write_figures, write_page
 from lmgt_core.errors import UserError
 from lmgt_core.terminal.tables import print_table, write_rows
 
@@ -154,6 +154,8 @@ def write(
     """Everything that the command leaves behind."""
     title = f"Housekeep on {config.simulator}: {len(shown)} frames, captions judged by {config.text_judge}"
     write_page(config.out / "report.html", title, shown, heard, missing, rows)
+    for path in write_figures(config.figures, rows) if config.figures else ():
+        print(path)
     for name, save in arms.files.items():
         save(config.out / name)
     for path in (config.out / "rows.json", *([config.json] if config.json else [])):

@@ -17,7 +17,7 @@ from PIL import Image as Picture
 from lmgt_core.compare import page
 from lmgt_core.compare.arms import CAPTION, DIRECT, Answers, Arm, Shown
 from lmgt_core.compare.measure import measure, row
-from lmgt_core.compare.page import by_figure, png_url, said, worst_first, write_page
+from lmgt_core.compare.page import by_figure, png_url, said, worst_first, write_figures, write_page
 from lmgt_core.errors import UserError
 from lmgt_core.judging.judgment import Judgment, Verdict
 
@@ -184,3 +184,15 @@ def test_a_page_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
         write_page(tmp_path / "file" / "r.html", "t", shown(), [MIXED], [], rows([MIXED], shown()))
+
+
+def test_figures_name_every_measured_arm_and_what_is_privileged(tmp_path: Path) -> None:
+    measured = rows([MIXED, SEEING], shown())
+    measured[0]["about"] = "objects (privileged), judged by oracle"
+    missing = {"arm": "caption:away", "judgment_accuracy": None, "return_mean": None}
+    assert [path.name for path in write_figures(tmp_path, [*measured, missing])] == ["arms.svg"]
+    drawn = (tmp_path / "arms.svg").read_text()
+    assert "caption:x [privileged]" in drawn and "direct:y" in drawn and "caption:away" not in drawn
+    measured[1] |= {"return_mean": 1.5, "return_ci95": (1.0, 2.0)}
+    assert [path.name for path in write_figures(tmp_path, measured)] == ["arms.svg", "returns.svg"]
+    assert write_figures(tmp_path / "none", [missing]) == [] and not (tmp_path / "none").exists()
