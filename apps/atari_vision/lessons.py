@@ -15,6 +15,7 @@ import numpy as np
 from apps.atari_vision.describe import FrameDescriber
 from apps.atari_vision.frames import TRAIN, collect, part
 from apps.atari_vision.knowledge.blackjack import hand_sum
+from apps.atari_vision.knowledge.knowledge import nowhere
 from apps.atari_vision.oracle import expert_action
 from apps.atari_vision.simulator.blackjack import FACES, SUITS, draw_cards
 from apps.atari_vision.simulator.seen import FRAME, MEMORY
@@ -28,7 +29,10 @@ UNTAUGHT = ("2H", "5C", "8D", "JS", "AC")  # cards whose pictures no lesson show
 POOL = 4000  # frames of play that a game's lessons are drawn from
 DETAILS = "Name what can be told from it, one by one."  # a lesson that nobody is asked later: it teaches to look
 
-DETAIL_WORDS = ("A", "J", "Q", "K", ";", "+", "-", *(str(n) for n in range(60)))
+CELL = 4  # pixels
+NO_PLACES = "nothing"
+THINGS = ("ball", "player", "enemy", "chicken", "car", "harry", "log", "joe", "skull")  # of games
+DETAIL_WORDS = ("A", "J", "Q", "K", ";", "+", "-", NO_PLACES, *THINGS, *(str(n) for n in range(60)))
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,8 @@ def sampler(world: World, seed: int) -> Sampler:
     if world.folder == "cartpole":
         return _cartpoles(world)
     pool = collect(world, POOL, seed + 1)
-    return lambda rng, count: [
-        Sample(pool.images[i], pool.memories[i]) for i in rng.integers(len(pool.images), size=count)
-    ]
+    samples = [Sample(*frame, _places(world, frame[1])) for frame in zip(pool.images, pool.memories, strict=True)]
+    return lambda rng, count: [samples[i] for i in rng.integers(len(samples), size=count)]
 
 
 def draw(world: World, seed: int, wanted: str = TRAIN) -> Draw:
@@ -94,9 +97,15 @@ def texts(world: World) -> list[str]:
     for action in range(len(know.actions)):
         prompt = template.render(describe.of_frame(blank, action))
         said += [prompt.system, prompt.user]
-    if world.folder in ("blackjack", "cartpole"):
-        said += [*DETAIL_WORDS, " ".join(("", *DETAIL_WORDS))]
-    return said
+    return [*said, *DETAIL_WORDS, " ".join(("", *DETAIL_WORDS))]
+
+
+def _places(world: World, memory: Any) -> str:
+    """Where things are in a game's frame, in columns and rows of four pixels; "" in a world that tells no places."""
+    if world.knowledge.positions is nowhere:
+        return ""
+    seen = sorted(world.knowledge.positions(memory).items())
+    return " ".join(f"{name} {left // CELL} {top // CELL}" for name, (left, top, _, _) in seen) or NO_PLACES
 
 
 def _sentences(world: World) -> Iterator[str]:

@@ -75,8 +75,9 @@ def test_a_mistake_is_one_line_and_leaves_nothing_behind(tmp_path: Path, changes
     assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["Blackjack-box", "Blackjack-cards", "CartPole", "CartPole-4"])
-def test_lessons_are_true_and_in_the_tokenizers_words(name: str) -> None:
+@pytest.mark.parametrize("name", ["Blackjack-box", "Blackjack-cards", "CartPole", "CartPole-4", "Pong", "Freeway"])
+def test_lessons_are_true_and_in_the_tokenizers_words(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lessons, "POOL", 30)
     made, rng = world(name), np.random.default_rng(0)
     sample, tokenizer = lessons.sampler(made, 0), word_tokenizer(lessons.texts(made))
     for shot in sample(rng, 12):
