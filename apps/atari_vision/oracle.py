@@ -11,6 +11,7 @@ import numpy as np
 from apps.atari_vision.describe import ACTION
 from apps.atari_vision.simulator.seen import MEMORY
 from apps.atari_vision.worlds import WORLDS, World
+from apps.atari_vision.worlds import world as named
 from captioners.memory import FrameMemory
 from captioners.strips import together
 from lmgt_core.judging.judgment import Verdict
@@ -45,14 +46,14 @@ def expert_action(world: World, memory: object, rng: np.random.Generator) -> int
     raise LookupError("the expert has no verdict")
 
 
-def main(episodes: int = 3, hands: int = 100, decisions: int = 1000) -> None:
+def main(worlds: tuple[str, ...] = tuple(WORLDS), episodes: int = 3, hands: int = 100, decisions: int = 1000) -> None:
     """Prints what acting on the experts' words earns, beside acting at random.
 
     Means of `episodes` episodes of a game and `hands` of a table, each of at most `decisions` decisions, with 95 %
     bootstrap intervals.
     """
     rows = []
-    for world in WORLDS.values():
+    for world in map(named, worlds):
         number = episodes if world.game else hands
         row: dict[str, object] = {"world": world.name, "episodes": number}
         for policy in ("expert", "random"):
@@ -82,4 +83,6 @@ def played_return(world: World, policy: str, rng: np.random.Generator, seed: int
 
 
 if __name__ == "__main__":
-    main()
+    import tyro
+
+    tyro.cli(main)

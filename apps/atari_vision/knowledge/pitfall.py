@@ -12,16 +12,21 @@ from lmgt_core.judging.judgment import Verdict
 
 HARRY_X, HARRY_Y, LOG_X, THING, SCREEN = 97, 105, 98, 19, 20  # bytes of the RAM
 GROUND = 118  # rows of the frame that Harry's head reaches only underground
-NEAR = (4, 28)  # pixels to the right of Harry at which a thing is about to meet him
-LOG_GAPS = {0: (0,), 1: (0, 16), 2: (0, 32), 3: (0, 32, 64), 4: (0,)}  # of the logs that the thing's byte stands for
+STANDING = 32  # Harry's byte while his feet are on the ground; less in the air
+NEAR = {"a rolling log": (6, 18), "a log": (6, 14)}  # pixels ahead of Harry at which a jump takes him over a thing
+NEAR_EDGE = (0, 8)  # of what is in the ground, and of fires and snakes
+LOG_GAPS = {0: (0,), 1: (0, 16), 2: (0, 32), 3: (0, 32, 64), 4: (0,), 5: (0, 32, 64)}  # of logs, by the thing's byte
+LYING = (4, 5)  # of these bytes: logs that do not roll
 HOLES = {0: ((76, 8),), 1: ((48, 12), (76, 8), (100, 12))}  # left edge and width, by screen
 PONDS = {2: "a tar pit", 3: "a pond", 4: "a pond with crocodiles", 5: "a tar pit that opens and closes",
          6: "a tar pit that opens and closes", 7: "a pond that opens and closes"}  # fmt: skip
 POND = (48, 64)
 FIXED = {6: "a fire", 7: "a snake"}  # at a fixed place
 FIXED_X = 124
-LEVELS = ("above ground", "underground")
-THINGS = ("nothing", "a rolling log", "a hole", *dict.fromkeys(PONDS.values()), *FIXED.values())
+BEFORE_HOLE = "a log before a hole"
+LANDING = (9, 34)  # pixels ahead of Harry between which a jump over a log may end in a hole
+LEVELS = ("above ground", "underground", "in the air")
+THINGS = ("nothing", "a rolling log", "a log", BEFORE_HOLE, "a hole", *dict.fromkeys(PONDS.values()), *FIXED.values())
 PHRASING = Phrasing(
     "You are Harry in Pitfall and run to the right through the jungle. You are {level}. Close ahead of you is {ahead}.",
     {"level": LEVELS, "ahead": THINGS},
@@ -46,7 +51,7 @@ ACTIONS = (
     "jump to the right, looking down",
     "jump to the left, looking down",
 )
-RUN, JUMP = (3, 6, 8), (11, 14, 16)
+RUN, JUMP, UPWARDS = (3, 6, 8), (11, 14, 16), (1, 10, 13)
 BACK = (4, 7, 9, 12, 15, 17)
 
 
@@ -66,25 +71,34 @@ def facts(ram: Any) -> dict[str, str]:
     if harry[1] > GROUND:
         return {"level": LEVELS[1], "ahead": THINGS[0]}
     screen, thing = int(ram[SCREEN]), int(ram[THING])
-    things = [(box[0], "a rolling log") for name, box in seen.items() if name.startswith("log")]
+    log = "a log" if thing in LYING else "a rolling log"
+    things = [(box[0], log) for name, box in seen.items() if name.startswith("log")]
     things += [(left, "a hole") for left, _ in HOLES.get(screen, ())]
     things += [(POND[0], PONDS[screen])] if screen in PONDS else []
     things += [(FIXED_X, FIXED[thing])] if thing in FIXED and screen != 5 else []
-    ahead = sorted((left - harry[0], name) for left, name in things if NEAR[0] <= left - harry[0] <= NEAR[1])
-    return {"level": LEVELS[0], "ahead": ahead[0][1] if ahead else THINGS[0]}
+    near = {name: NEAR.get(name, NEAR_EDGE) for _, name in things}
+    distances = [(left - harry[0], name) for left, name in things]
+    ahead = sorted((far, name) for far, name in distances if near[name][0] <= far <= near[name][1])
+    name = ahead[0][1] if ahead else THINGS[0]
+    if name.endswith("log") and any(LANDING[0] <= far <= LANDING[1] for far, thing in distances if thing == "a hole"):
+        name = BEFORE_HOLE
+    level = LEVELS[2] if int(ram[HARRY_Y]) < STANDING else LEVELS[0]
+    return {"level": level, "ahead": name}
 
 
 def expert(known: Facts, action: int) -> Verdict:
-    """Above ground run to the right and jump over logs and holes; of ponds and the underground it knows nothing.
+    """Run to the right, jump over what lies close ahead; of ponds and the underground it knows nothing.
 
-    A heuristic: it says how not to lose points, not how to find treasure.
+    In the air it lets the button go: one that is held starts no jump. A heuristic: it says how not to lose points, not
+    how to find treasure.
     """
     if known["level"] == LEVELS[1] or known["ahead"] in PONDS.values():
         return Verdict.NEUTRAL
     if action in BACK:
         return Verdict.BAD
-    clear = known["ahead"] == THINGS[0]
-    if action in (RUN if clear else JUMP):
+    clear = known["ahead"] == THINGS[0] or known["level"] == LEVELS[2]
+    over = UPWARDS if known["ahead"] == BEFORE_HOLE else JUMP
+    if action in (RUN if clear else over):
         return Verdict.GOOD
     return Verdict.BAD if not clear and action in RUN else Verdict.NEUTRAL
 
