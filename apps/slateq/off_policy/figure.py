@@ -7,7 +7,7 @@ import numpy as np
 
 from apps.slateq.logs.schema import Floats
 from apps.slateq.off_policy.served_sessions import measures
-from apps.slateq.off_policy.session_model import Sessions
+from apps.slateq.off_policy.session_model import Outcomes
 from lmgt_core.report.figures import COLOURS, RC, WIDTH, Bar, bars_with_intervals, rendered
 
 POINTS = 120  # of a distribution's line
@@ -40,7 +40,7 @@ def estimates_figure(rows: Sequence[Mapping[str, Any]], decide: str) -> bytes:
     return bars_with_intervals(bars, f"reward for each {per}, with 95 % intervals; grey: with a warning")
 
 
-def sessions_figure(logged: Sessions, simulated: Sequence[Sessions]) -> bytes:
+def sessions_figure(logged: Outcomes, simulated: Sequence[Outcomes]) -> bytes:
     """An SVG of three distributions over sessions: logged, and where simulated ones lie in 95 % of the refits."""
     import matplotlib
     from matplotlib.figure import Figure

@@ -16,7 +16,7 @@ from apps.slateq.logs.schema import Floats, Slates
 from apps.slateq.off_policy.estimates import Estimate
 from apps.slateq.off_policy.estimators import SESSION_MODEL
 from apps.slateq.off_policy.policies import EvaluatedPolicy
-from apps.slateq.off_policy.session_model import SessionModel, Sessions, fit_sessions
+from apps.slateq.off_policy.session_model import Outcomes, SessionModel, fit_sessions
 from apps.slateq.off_policy.sums import poisson_weights
 from apps.slateq.off_policy.user_model import NOTABLE, uniforms
 from lmgt_core.terminal.progress import progress
@@ -32,8 +32,8 @@ class Served:
     """Of each policy its estimate; the sessions that were seen, and what each refit makes of the slates in them."""
 
     estimates: dict[str, list[Estimate]]
-    logged: Sessions
-    simulated: list[Sessions]
+    logged: Outcomes
+    simulated: list[Outcomes]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -50,7 +50,7 @@ class Served:
 def served_sessions(rows: Slates, policies: Sequence[EvaluatedPolicy], refits: int, seed: int) -> Served:
     """What each policy earns in the model that is fitted to `rows`, whole sessions, with `refits` resamples."""
     times = poisson_weights(rows.key[rows.begins], refits, seed)  # [S, 1 + R]
-    logged, simulated = Sessions.logged(rows), []
+    logged, simulated = Outcomes.logged(rows), []
     earned: dict[str, list[float]] = {policy.name: [] for policy in policies}
     late = dict.fromkeys(earned, 0.0)
     shown = {
@@ -80,7 +80,7 @@ def served_sessions(rows: Slates, policies: Sequence[EvaluatedPolicy], refits: i
     )
 
 
-def compared(logged: Sessions, simulated: Sequence[Sessions]) -> list[dict[str, Any]]:
+def compared(logged: Outcomes, simulated: Sequence[Outcomes]) -> list[dict[str, Any]]:
     """A row for each of the `measures` of sessions."""
     rows = []
     for name, seen in measures(logged).items():
@@ -90,7 +90,7 @@ def compared(logged: Sessions, simulated: Sequence[Sessions]) -> list[dict[str, 
     return rows
 
 
-def measures(sessions: Sessions) -> dict[str, Floats]:
+def measures(sessions: Outcomes) -> dict[str, Floats]:
     """What is compared of sessions, [S] each."""
     return {
         "clicks for each slate": sessions.clicks / sessions.slates,
@@ -99,7 +99,7 @@ def measures(sessions: Sessions) -> dict[str, Floats]:
     }
 
 
-def doubts_of(model: SessionModel, logged: Sessions, simulated: Sequence[Sessions]) -> list[str]:
+def doubts_of(model: SessionModel, logged: Outcomes, simulated: Sequence[Outcomes]) -> list[str]:
     """What held-out sessions say against the model."""
     doubts = []
     off, error = model.off

@@ -26,7 +26,7 @@ LONGEST = 10  # times the longest logged session: where a simulated one is cut
 
 
 @dataclass(frozen=True, eq=False)
-class Sessions:
+class Outcomes:
     """How long S sessions were, how often something was clicked in them, and what they earned, [S] each."""
 
     slates: Floats
@@ -34,7 +34,7 @@ class Sessions:
     reward: Floats
 
     @classmethod
-    def logged(cls, rows: Slates) -> "Sessions":
+    def logged(cls, rows: Slates) -> "Outcomes":
         """Those of a log's rows."""
         begins = rows.begins
         clicks = np.add.reduceat((rows.click != NOTHING).astype(np.float64), begins)
@@ -62,7 +62,7 @@ class SessionModel:
         utility = (_standard(sums, self.sums) * self.stop[1 - half]).sum(axis=1)
         return np.asarray(1 / (1 + np.exp(-np.clip(utility, -500, 500))))
 
-    def simulate(self, slate: Integers, seed: Sequence[int]) -> Sessions:
+    def simulate(self, slate: Integers, seed: Sequence[int]) -> Outcomes:
         """S sessions, the situations of each beginning with a logged one's; `slate` [B, K] is what every row is shown.
 
         Equal seeds give equal luck, whatever is shown.
@@ -82,7 +82,7 @@ class SessionModel:
             reward = np.where(clicked, rewards[at, place] + self._left(half[at], luck[on, 1]), 0.0)
             sums[on] += increments(clicked, reward, self.inputs.item[at, np.maximum(slate[at, place], 0)])
             active[on] = luck[on, 2] >= self.stops(sums[on], half[begins[on]])
-        return Sessions(sums[:, 0], sums[:, 1], sums[:, 2])
+        return Outcomes(sums[:, 0], sums[:, 1], sums[:, 2])
 
     def _left(self, half: Integers, luck: Floats) -> Floats:
         """[B] what a reward differs from its mean, drawn from what was seen in the other half."""

@@ -12,7 +12,7 @@ from apps.slateq.off_policy.distributions import PlackettLuce
 from apps.slateq.off_policy.figure import sessions_figure
 from apps.slateq.off_policy.policies import EvaluatedPolicy
 from apps.slateq.off_policy.served_sessions import served_sessions
-from apps.slateq.off_policy.session_model import SessionModel, Sessions, fit_sessions
+from apps.slateq.off_policy.session_model import Outcomes, SessionModel, fit_sessions
 
 ITEMS, PLACES, STEPS = 5, 2, 60
 NEEDED = ("scores.a", "scores.b")
@@ -97,7 +97,7 @@ def test_the_model_finds_when_users_stop(fitted: tuple[Slates, np.ndarray, Sessi
 
 def test_served_the_slates_of_the_log_it_gives_the_log_back(fitted: tuple[Slates, np.ndarray, SessionModel]) -> None:
     rows, _, model = fitted
-    seen, simulated = Sessions.logged(rows), model.simulate(rows.slate, (0,))
+    seen, simulated = Outcomes.logged(rows), model.simulate(rows.slate, (0,))
     assert simulated.slates.mean() == pytest.approx(seen.slates.mean(), rel=0.05)
     assert simulated.slates.std() == pytest.approx(seen.slates.std(), rel=0.1)
     assert (simulated.clicks / simulated.slates).mean() == pytest.approx((seen.clicks / seen.slates).mean(), abs=0.02)
@@ -110,10 +110,10 @@ def test_a_policy_that_keeps_users_longer_earns_in_the_model_what_it_earns_in_tr
     served = served_sessions(rows, [leaning_to_worth(0.0), leaning_to_worth(2.0)], refits=20, seed=0)
     for leaning in (0.0, 2.0):
         truth, _ = log_of(5000, leaning, seed=9)
-        (estimate,), earned = served.estimates[f"b{leaning:g}"], Sessions.logged(truth).reward.mean()
+        (estimate,), earned = served.estimates[f"b{leaning:g}"], Outcomes.logged(truth).reward.mean()
         low, high = estimate.ci95 or (0.0, 0.0)
         assert low < earned < high and (high - low) / earned < 0.3
-    assert earned > 1.3 * Sessions.logged(rows).reward.mean()
+    assert earned > 1.3 * Outcomes.logged(rows).reward.mean()
     assert served.estimates["b0"][0].warning == ""
     assert b"<svg" in sessions_figure(served.logged, served.simulated)
     for row in served.rows:
