@@ -24,7 +24,7 @@ from lmgt_core.training.statistics import percentile_interval
 
 FEWEST = 40  # sessions: of fewer nobody can say when they end
 TURNS = 2  # simulated sessions for each logged one and each refit
-LATE = 0.05  # a share of sessions that outlast every logged one which is worth a word
+LATE = 0.1  # a share of sessions that outlast every logged one which is worth a word
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ def measures(sessions: Outcomes) -> dict[str, Floats]:
 
 def doubts_of(model: SessionModel, logged: Outcomes, simulated: Sequence[Outcomes]) -> list[str]:
     """What held-out sessions say against the model."""
-    doubts = []
+    doubts = [model.users.warning] if model.users.warning else []
     off, error = model.off
     if abs(off) > max(NOTABLE, 3 * error):
         doubts.append(f"in a tenth of the slates the model's ends of sessions are off by {off:+.2f}")
