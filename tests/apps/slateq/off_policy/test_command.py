@@ -185,7 +185,7 @@ def test_slates_and_candidates_may_differ_in_length_from_row_to_row(
             mine[name].append(value)
     parquet.write_table(pa.table(mine | {"click": pa.array(mine["click"], pa.int32())}), tmp_path / "mine.parquet")
     import_log(ImportConfig(tmp_path / "mine.parquet", out=tmp_path / "log.parquet"))
-    config = EstimateConfig(tmp_path / "log.parquet", policy=("scores:best",))
+    config = EstimateConfig(tmp_path / "log.parquet", policy=("scores:best",), refits=20)
     whole = command.main(config)["estimates"]
     for row in whole:  # the best item is always on top, so everything is clicked
         if row["policy"] == "scores:best" and row["per"] == "slate":
