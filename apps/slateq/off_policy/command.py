@@ -28,7 +28,7 @@ from apps.slateq.off_policy.figure import estimates_figure, sessions_figure
 from apps.slateq.off_policy.logged import Logged
 from apps.slateq.off_policy.policies import EvaluatedPolicy, make_evaluated
 from apps.slateq.off_policy.reward_model import READS, fit_returns, fit_rewards
-from apps.slateq.off_policy.served_sessions import FEWEST, Served, served_sessions
+from apps.slateq.off_policy.served_sessions import FEWEST, ServedSessions, served_sessions
 from apps.slateq.off_policy.sums import Sums, poisson_weights
 from apps.slateq.off_policy.user_model import fit_users
 from apps.slateq.snapshot import from_bytes, to_bytes
@@ -46,7 +46,7 @@ LOGGED = "as logged"
 def main(config: EstimateConfig) -> dict[str, Any]:
     """Prints estimates, differences and a decision, and returns {"estimates", "differences", "decision"}."""
     log, policies = check(config)
-    served = serve_sessions(config, log, policies) if config.refits else None
+    served = serve_fitted(config, log, policies) if config.refits else None
     sums, models = stream(config, log, policies)
     found = {name: estimates_of(one) for name, one in sums.items()}
     found = {name: checked_users(estimates, models.get(name)) for name, estimates in found.items()}
@@ -127,7 +127,7 @@ def columns_of(log: Log, policies: Sequence[EvaluatedPolicy]) -> list[str]:
     return sorted(columns | {column for policy in policies for column in policy.columns})
 
 
-def serve_sessions(config: EstimateConfig, log: Log, policies: Sequence[EvaluatedPolicy]) -> Served:
+def serve_fitted(config: EstimateConfig, log: Log, policies: Sequence[EvaluatedPolicy]) -> ServedSessions:
     """What the policies earn in a model that is fitted to a sample of the log; UserError where that is too small."""
     sample = log.sample(columns_of(log, policies), FIT_ROWS)
     if sample is None or len(sample.begins) < FEWEST:

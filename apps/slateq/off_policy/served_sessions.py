@@ -28,7 +28,7 @@ LATE = 0.1  # a share of sessions that outlast every logged one which is worth a
 
 
 @dataclass(frozen=True, eq=False)
-class Served:
+class ServedSessions:
     """Of each policy its estimate; the sessions that were seen, and what each refit makes of the slates in them."""
 
     estimates: dict[str, list[Estimate]]
@@ -47,7 +47,7 @@ class Served:
         return f"model of sessions: {count:,} sessions, each beside what was fitted to others; {refits} refits"
 
 
-def served_sessions(rows: Slates, policies: Sequence[EvaluatedPolicy], refits: int, seed: int) -> Served:
+def served_sessions(rows: Slates, policies: Sequence[EvaluatedPolicy], refits: int, seed: int) -> ServedSessions:
     """What each policy earns in the model that is fitted to `rows`, whole sessions, with `refits` resamples."""
     times = poisson_weights(rows.key[rows.begins], refits, seed)  # [S, 1 + R]
     logged, simulated = Outcomes.logged(rows), []
@@ -73,7 +73,7 @@ def served_sessions(rows: Slates, policies: Sequence[EvaluatedPolicy], refits: i
             bar.advance()
     assert model is not None
     doubts = doubts_of(model, logged, simulated)
-    return Served(
+    return ServedSessions(
         {name: [_estimate(values, len(times), doubts, late[name])] for name, values in earned.items()},
         logged,
         simulated,
