@@ -1,4 +1,7 @@
-"""The figure and the page of `benchmarks.off_policy`: `python -m benchmarks.off_policy_page FOLDER`."""
+"""The figure and the page of `benchmarks.off_policy`: `python -m benchmarks.off_policy_page FOLDER`.
+
+The page also has the table of `benchmarks.session_model`, whose file is given by --whole.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +36,7 @@ class PageConfig:
 
     results: tyro.conf.Positional[Path]
     """The benchmark's folder."""
+    whole: Path = Path("runs/session-model.json")
     page: Path = Path("docs/results/off-policy.md")
     figure: Path = Path("docs/figures/off-policy.png")
 
@@ -156,6 +160,27 @@ def warnings(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def whole_sessions(found: Mapping[str, Any]) -> str:
+    """Markdown: a line a policy of `benchmarks.session_model`, a column an estimator."""
+    shown = list(dict.fromkeys(row["estimator"] for row in found["rows"]))
+    lines = [
+        "| users | policy | truth | slates | " + " | ".join(f"{name}: mean, error, covered" for name in shown) + " |"
+    ]
+    lines.append("| --- | --- | --- | --- |" + " --- |" * len(shown))
+    cells: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in found["rows"]:
+        cells.setdefault((row["world"], row["policy"]), {})[row["estimator"]] = row
+    for (world, policy), of in cells.items():
+        first = next(iter(of.values()))
+        line = [world, policy, f"{first['truth']:.1f}", f"{first['length']:.0f}"]
+        for name in shown:
+            r = of[name]
+            warned = f" ({r['warned']} warned)" if r["warned"] else ""
+            line.append(f"{r['mean']:.1f}, {r['rmse']:.1f}, {r['covered']} of {r['logs']}{warned}")
+        lines.append("| " + " | ".join(line) + " |")
+    return "\n".join(lines)
+
+
 def main(config: PageConfig) -> None:
     """Writes both."""
     parts = [read_json(path) for path in sorted(config.results.glob("*.json"))]
@@ -174,6 +199,7 @@ def main(config: PageConfig) -> None:
         ),
         coverage=coverage(rows),
         warnings=warnings(rows),
+        whole=whole_sessions(read_json(config.whole)),
         command="python -m benchmarks.off_policy --out runs/off-policy",
         revisions=", ".join(dict.fromkeys(part["revision"] for part in parts)),
         seconds=round(sum(part["seconds"] for part in parts)),
@@ -222,6 +248,17 @@ small:
 Bold: its assumptions hold here. Bias and error in units of reward (minutes).
 
 {tables}
+
+## Whole sessions in a fitted model
+
+Weights say nothing of sessions of sixty slates. `session-model` fits when users click and stop, and lets the policy
+serve that ([section 5](../how-to/decide-from-logs.md#5-whole-sessions-by-a-model-of-your-users)). Logs of 300 whole
+sessions of the policy above (b = 1), 20 refits; *error* is the root of the mean square over logs, in minutes; *worth*
+leans to the topics' true quality (**privileged**) and leads where no logged session went.
+
+{whole}
+
+    python -m benchmarks.session_model --out runs/session-model.json
 
 Made by `{command}` and `python -m benchmarks.off_policy_page runs/off-policy` at revision {revisions}, in
 {seconds:,} CPU seconds on {cpu}, two cores that others used too.

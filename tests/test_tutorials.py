@@ -56,7 +56,9 @@ def test_the_page_about_logs_runs_from_a_parquet_file_to_a_decision(tmp_path: Pa
     assert "By sn-dr, choose scores:liking" in shown
     (count,) = set(re.findall(r"([\d,]+) slates in 400 sessions", shown))
     assert f"these {count} slates" in page.read_text()
+    assert "By session-model, choose scores:worth?temperature=12" in shown
     assert (tmp_path / "decision/estimates.svg").stat().st_size > 10_000
+    assert (tmp_path / "sessions/sessions.svg").stat().st_size > 10_000
 
 
 def test_a_shift_rule_of_one_s_own_shifts_as_its_page_says(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def git_revision(folder: Path | None = None) -> str | None:
 
     An installation inside somebody else's repository (a virtual environment in it) is not a checkout of this project.
     """
-    folder = Path(__file__).resolve().parent if folder is None else folder
+    folder = Path(__file__).resolve().parents[1] if folder is None else folder  # lmgt_core, which holds files.py
     tracked = _git(folder, "ls-files", "--error-unmatch", "files.py") if folder.is_dir() else None
     revision = _git(folder, "rev-parse", "HEAD") if tracked else None
     if not revision:

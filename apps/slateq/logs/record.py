@@ -99,9 +99,7 @@ def write_log(
 ) -> Written:
     """Writes `sessions` of `simulator`'s users, served by draws of `shows`, to `path`: a row group for each batch."""
     pa = arrow()
-    from apps import slateq
-
-    about = {**about, "revision": git_revision(Path(slateq.__path__[0]))}
+    about = {**about, "revision": git_revision()}
     schema = arrow_schema(about, pa.int64(), pa.int64(), dict.fromkeys(EXTRA))
     slates, reward, begin = 0, 0.0, 0
     with parquet_writer(path, schema) as writer, progress("sessions", sessions) as bar:

@@ -15,6 +15,7 @@ from apps.slateq.off_policy.estimates import ALWAYS_PLAIN, SELF_NORMALISED, Esti
 from apps.slateq.off_policy.estimators import (
     REGRESSED,
     SESSION,
+    SESSION_MODEL,
     SLATE,
     Models,
     possible,
@@ -23,10 +24,11 @@ from apps.slateq.off_policy.estimators import (
     session_terms,
     slate_terms,
 )
-from apps.slateq.off_policy.figure import estimates_figure
+from apps.slateq.off_policy.figure import estimates_figure, sessions_figure
 from apps.slateq.off_policy.logged import Logged
 from apps.slateq.off_policy.policies import EvaluatedPolicy, make_evaluated
 from apps.slateq.off_policy.reward_model import READS, fit_returns, fit_rewards
+from apps.slateq.off_policy.served_sessions import FEWEST, ServedSessions, served_sessions
 from apps.slateq.off_policy.sums import Sums, poisson_weights
 from apps.slateq.off_policy.user_model import fit_users
 from apps.slateq.snapshot import from_bytes, to_bytes
@@ -44,9 +46,12 @@ LOGGED = "as logged"
 def main(config: EstimateConfig) -> dict[str, Any]:
     """Prints estimates, differences and a decision, and returns {"estimates", "differences", "decision"}."""
     log, policies = check(config)
+    served = serve_fitted(config, log, policies) if config.refits else None
     sums, models = stream(config, log, policies)
     found = {name: estimates_of(one) for name, one in sums.items()}
     found = {name: checked_users(estimates, models.get(name)) for name, estimates in found.items()}
+    if served is not None:
+        found = {name: [*estimates, *served.estimates.get(name, ())] for name, estimates in found.items()}
     logged = [e for e in found.pop(LOGGED) if not e.estimator.startswith(SELF_NORMALISED)]
     rows = [row_of(LOGGED, e, "the log's mean") for e in logged]
     rows += [row_of(name, e) for name, estimates in found.items() for e in estimates]
@@ -58,12 +63,17 @@ def main(config: EstimateConfig) -> dict[str, Any]:
         if missing:
             print(f"{name}: left out, the log has no column {missing}")
     result = {"estimates": rows, "differences": differences(found), "decision": decision(config, found)}
+    if served is not None:
+        result["sessions"] = served.rows
+        print_table(served.rows, title=served.title)
     print(result["decision"])
     if config.json is not None:
         write_rows(config.json, rows)
     if config.out is not None:
         write_json_atomic(config.out / "estimates.json", result)
         write_atomic(config.out / "estimates.svg", estimates_figure(rows, config.decide))
+        if served is not None:
+            write_atomic(config.out / "sessions.svg", sessions_figure(served.logged, served.simulated))
     return result
 
 
@@ -79,10 +89,15 @@ def check(config: EstimateConfig) -> tuple[Log, list[EvaluatedPolicy]]:
     policies = [make_evaluated(name, log) for name in dict.fromkeys(config.policy)]
     if not policies:
         raise UserError("--policy: name at least one")
+    check_refits(config, log, policies)
     known = {name: missing for name, missing in possible(log.columns, with_sessions(log))}
-    wanted = config.decide.removeprefix(SELF_NORMALISED)
-    if wanted not in (*SLATE, *SESSION) or (wanted != config.decide and wanted in ALWAYS_PLAIN):
-        raise UserError(f"--decide {config.decide}: no such estimator; there are: {', '.join((*SLATE, *SESSION))}")
+    if config.refits:
+        known[SESSION_MODEL] = ""
+    wanted, names = config.decide.removeprefix(SELF_NORMALISED), (*SLATE, *SESSION, SESSION_MODEL)
+    if wanted not in names or (wanted != config.decide and wanted in ALWAYS_PLAIN):
+        raise UserError(f"--decide {config.decide}: no such estimator; there are: {', '.join(names)}")
+    if wanted == SESSION_MODEL and not config.refits:
+        raise UserError(f"--decide {config.decide}: is made with --refits; give --refits 40, say")
     if wanted not in known:
         raise UserError(
             f"--decide {config.decide}: every session of {log.path} is a single slate; choose one for slates"
@@ -90,6 +105,36 @@ def check(config: EstimateConfig) -> tuple[Log, list[EvaluatedPolicy]]:
     if known[wanted]:
         raise UserError(f"--decide {config.decide}: {log.path} has no column {known[wanted]}; decide by ips, say")
     return log, policies
+
+
+def check_refits(config: EstimateConfig, log: Log, policies: Sequence[EvaluatedPolicy]) -> None:
+    """UserError for what no model of sessions can be fitted to, or cannot serve."""
+    if config.refits < 0 or 0 < config.refits < 20:
+        raise UserError(f"--refits {config.refits}: give 0 for none, or at least 20, or no interval can be seen")
+    if config.refits and not with_sessions(log):
+        raise UserError(f"--refits {config.refits}: every session of {log.path} is a single slate; leave it away")
+    for policy in policies:
+        if config.refits and policy.remembers:
+            raise UserError(
+                f"--refits {config.refits}: {policy.name} looks at the session so far, which the model of sessions "
+                "does not tell; leave one of the two away"
+            )
+
+
+def columns_of(log: Log, policies: Sequence[EvaluatedPolicy]) -> list[str]:
+    """What is read of the log beside what every log has."""
+    columns = {"propensities", "marginals", *READS, *(n for n in log.columns if n.startswith(SCORES))}
+    return sorted(columns | {column for policy in policies for column in policy.columns})
+
+
+def serve_fitted(config: EstimateConfig, log: Log, policies: Sequence[EvaluatedPolicy]) -> ServedSessions:
+    """What the policies earn in a model that is fitted to a sample of the log; UserError where that is too small."""
+    sample = log.sample(columns_of(log, policies), FIT_ROWS)
+    if sample is None or len(sample.begins) < FEWEST:
+        raise UserError(
+            f"--refits {config.refits}: {log.path} has under {FEWEST} sessions, too few to fit their ends to"
+        )
+    return served_sessions(sample, policies, config.refits, config.seed)
 
 
 def with_sessions(log: Log) -> bool:
@@ -104,18 +149,17 @@ def stream(
 
     What an interrupted command saved is taken up with --resume.
     """
-    columns = {"propensities", "marginals", *READS, *(n for n in log.columns if n.startswith(SCORES))}
-    columns |= {column for policy in policies for column in policy.columns}
+    columns = columns_of(log, policies)
     row, sums = saved(config, log)
     if not sums:
         sums = {name: Sums(config.resamples) for name in (LOGGED, *(p.name for p in policies))}
-    models = fitted(log, policies, sorted(columns))
+    models = fitted(log, policies, columns)
     if config.decide.removeprefix(SELF_NORMALISED) in REGRESSED and next(iter(models.values())).users is None:
         raise UserError(f"--decide {config.decide}: {log.path} is too short to fit anything to; decide by ips, say")
     last = time.monotonic()
     with progress("slates", log.rows) as bar:
         bar.advance(row)
-        for rows, end in log.batches(sorted(columns), begin=row):
+        for rows, end in log.batches(columns, begin=row):
             begins = rows.begins
             lengths = np.diff(np.r_[begins, len(rows)])
             times = poisson_weights(rows.key[begins], config.resamples, config.seed)

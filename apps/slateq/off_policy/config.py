@@ -19,13 +19,18 @@ class EstimateConfig:
     scores:NAME with ?temperature=.5 draws item after item from the softmax of the scores divided by that."""
     decide: str = "sn-dr"
     """The estimator that the last line decides by, chosen before looking: sn-dr, dr or ips for single slates, pdis-cv,
-    pdis or trajectory for sessions; sn- means self-normalised; docs/how-to/decide-from-logs.md has the others."""
+    pdis, trajectory or (with --refits) session-model for sessions; sn- means self-normalised;
+    docs/how-to/decide-from-logs.md has the others."""
+    refits: int = 0
+    """Also fit a model of whole sessions (what users click, what it earns, when they stop), check it on sessions that
+    were held out, and let every policy serve it: the estimator session-model. Its intervals come from so many refits
+    to resampled sessions, 40, say; some seconds for each. 0: no such model."""
     resamples: int = 400
     """Of the sessions, for the intervals."""
     seed: int = 0
     """Of the resamples."""
     out: Path | None = None
-    """A folder for estimates.json, estimates.svg and the state from which --resume goes on."""
+    """A folder for estimates.json, estimates.svg, sessions.svg (with --refits) and what --resume goes on from."""
     resume: bool = False
     """Go on with the interrupted estimation in --out."""
     json: Path | None = None

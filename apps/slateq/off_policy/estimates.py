@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from apps.slateq.logs.schema import Floats
-from apps.slateq.off_policy.estimators import SESSION
+from apps.slateq.off_policy.estimators import SESSION, SESSION_MODEL
 from apps.slateq.off_policy.sums import Sums
 from lmgt_core.training.statistics import percentile_interval
 
 SELF_NORMALISED = "sn-"
-ALWAYS_PLAIN = ("pdis-cv", "model")
+ALWAYS_PLAIN = ("pdis-cv", "model", SESSION_MODEL)
 FEW = 100.0  # an effective sample of fewer slates, or sessions, is no ground for a decision
 ROUNDING = 1e-5  # of propensities that were logged in single precision
 ODD = 4.0  # standard errors between the mean weight and 1 that chance does not explain

@@ -27,9 +27,10 @@ Of sessions, with W_t the product of the ratios of the first t slates:
 | trajectory | W_T times its return |
 | pdis | sum over t of W_t r_t (per-decision; Precup et al. 2000) |
 | pdis-cv | the same + sum over t and k of W_{t-1} (w_{k-1} V_k - w_k Q_k), Q_k a regression of the logged return |
+| session-model | what the policy earns in sessions of a model that is fitted to the log (`session_model.py`) |
 
-All three are right whatever the user does. Self-normalised, pdis is that of Thomas 2015 ("consistent weighted"): a
-session that is over keeps its weight and earns nothing.
+But for the last, which needs a right model, they are right whatever the user does. Self-normalised, pdis is that of
+Thomas 2015 ("consistent weighted"): a session that is over keeps its weight and earns nothing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -44,6 +45,7 @@ from apps.slateq.off_policy.user_model import UserModel
 
 SLATE = ("ips", "dr", "iips", "rips", "cascade-dr", "model", "model-dr")
 SESSION = ("trajectory", "pdis", "pdis-cv")
+SESSION_MODEL = "session-model"  # only with --refits
 REGRESSED = ("dr", "cascade-dr", "pdis-cv", "model", "model-dr")  # they need something that is fitted
 NEEDS: Mapping[str, str] = {  # the column of a log without which an estimator cannot be had
     "dr": "propensities",

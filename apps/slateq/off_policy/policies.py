@@ -16,17 +16,22 @@ from apps.slateq.policies import FIXED
 from apps.slateq.robust.user_models import world_from as world_of_settings
 from lmgt_core.errors import UserError
 from lmgt_core.judging.registry import JudgeSpec, split_spec
+from lmgt_core.training.run_log import read_config
 
 SERVED = ("context", "history", "features", "candidates", "choice_scores")  # what policies of simulated worlds look at
 
 
 @dataclass(frozen=True)
 class EvaluatedPolicy:
-    """A policy by its name on the command line, the columns it reads, and its distribution over each row's slates."""
+    """A policy by its name on the command line, the columns it reads, and its distribution over each row's slates.
+
+    `remembers`: what it shows depends on what happened in the session before.
+    """
 
     name: str
     columns: tuple[str, ...]
     distribution: Callable[[Slates], SlateDistribution]
+    remembers: bool = False
 
 
 def make_evaluated(name: str, log: Log) -> EvaluatedPolicy:
@@ -47,8 +52,10 @@ def make_evaluated(name: str, log: Log) -> EvaluatedPolicy:
         return EvaluatedPolicy(name, (column,), lambda rows: Mixture(ranked(rows, column), epsilon, rows.candidates))
     if spec.provider == "Random":
         return EvaluatedPolicy(name, (), lambda rows: Mixture(rows.slate, 1.0, rows.candidates))
-    serve = _served(name, spec, log)
-    return EvaluatedPolicy(name, SERVED, lambda rows: Mixture(serve(features_of(rows)), epsilon, rows.candidates))
+    serve, remembers = _served(name, spec, log)
+    return EvaluatedPolicy(
+        name, SERVED, lambda rows: Mixture(serve(features_of(rows)), epsilon, rows.candidates), remembers
+    )
 
 
 def ranked(rows: Slates, column: str) -> Integers:
@@ -89,7 +96,8 @@ def world_from(log: Log) -> WorldConfig:
     return replace(world_of_settings(given), simulator=given["simulator"])
 
 
-def _served(name: str, spec: JudgeSpec, log: Log) -> Callable[[Features], Integers]:
+def _served(name: str, spec: JudgeSpec, log: Log) -> tuple[Callable[[Features], Integers], bool]:
+    """How a policy of a simulated world serves, and whether it looks at the session so far."""
     from apps.slateq.simulator.make import make_simulator
 
     path = name.partition("?")[0]
@@ -98,10 +106,9 @@ def _served(name: str, spec: JudgeSpec, log: Log) -> Callable[[Features], Intege
         raise UserError(f"--policy {path}: neither a run directory nor a policy; the policies are {known}")
     world = world_from(log)
     if path in FIXED:
-        policy: Policy = make_baseline(path, make_simulator(world), np.random.default_rng(0))
-    else:
-        policy = policy_of_run(Path(path), world, _seed(name, spec))
-    return policy.serve
+        return make_baseline(path, make_simulator(world), np.random.default_rng(0)).serve, False
+    policy = policy_of_run(Path(path), world, _seed(name, spec))
+    return policy.serve, bool(read_config(Path(path))["settings"]["agent"]["history"])
 
 
 def policy_of_run(run: Path, world: WorldConfig, seed: int | None) -> Policy:

@@ -18,6 +18,8 @@ from apps.slateq.off_policy.reward_model import Inputs, Scale, half_of, inputs_o
 
 DRAWS = 4  # slates of the evaluated policy that are tried for each row
 TENTHS = 10  # groups of slates by how likely a click is
+TINY = 1e-300  # whose logarithm is still a number
+FIT = {"maxiter": 1000, "ftol": 1e-7}  # of L-BFGS: it ends where a step gains so little, as a share of the loss
 NOTABLE = 0.05  # a difference in the probability of a click that is worth a word
 Coefficients = NDArray[np.float64]
 
@@ -37,7 +39,7 @@ class UserModel:
 
     def clicks(self, rows: Slates, slate: Integers) -> Floats:
         """[B, K + 1] P(a click on each place of `slate`), the last that of none."""
-        return self._predicted(self.scale(inputs_of(rows)), rows, slate)[0]
+        return self.predicted(self.scale(inputs_of(rows)), half_of(rows), slate)[0]
 
     def value(self, rows: Slates, slate: Integers) -> Floats:
         """[B] what `slate` earns in the mean."""
@@ -59,30 +61,41 @@ class UserModel:
         return f"in a tenth of the slates the model's clicks are off by {off:+.2f}"
 
     def _value(self, inputs: Inputs, rows: Slates, slate: Integers) -> Floats:
-        chances, rewards = self._predicted(inputs, rows, slate)
+        chances, rewards = self.predicted(inputs, half_of(rows), slate)
         return np.asarray((chances[:, :-1] * rewards).sum(axis=1))
 
-    def _predicted(self, inputs: Inputs, rows: Slates, slate: Integers) -> tuple[Floats, Floats]:
-        """P [B, K + 1], and the rewards [B, K] of clicks."""
-        design, other = _design(inputs, slate), 1 - half_of(rows)
-        utility = np.einsum("bkw,bw->bk", design, self.choice[other])
-        rewards = np.einsum("bkw,bw->bk", design, self.reward[other])
-        return _softmax(np.where(slate == NOTHING, -np.inf, utility)), rewards
+    def predicted(self, inputs: Inputs, half: Integers, slate: Integers) -> tuple[Floats, Floats]:
+        """P [B, K + 1] of clicks on `slate` and their mean rewards [B, K], by standardised inputs, for these halves."""
+
+        def at_places(coefficients: Coefficients) -> Floats:
+            both = [_scores(inputs, one) for one in coefficients]  # of every candidate, [B, N]
+            return np.take_along_axis(np.where(half[:, None] == 0, both[1], both[0]), np.maximum(slate, 0), axis=1)
+
+        utility = np.where(slate == NOTHING, -np.inf, at_places(self.choice))
+        return _softmax(utility), at_places(self.reward)
 
 
-def fit_users(rows: Slates) -> UserModel:
-    """The model of the sessions in `rows`."""
+def fit_users(rows: Slates, times: Floats | None = None, start: UserModel | None = None) -> UserModel:
+    """The model of the sessions in `rows`, each row counted as often as `times` [B] says (default: once).
+
+    `start`: a model of the same rows, from which a fit to nearly the same is found sooner; it is not checked again.
+    """
     inputs = inputs_of(rows)
     scale = Scale.of(inputs)
     design, half = _design(scale(inputs), rows.slate), half_of(rows)
+    counted = np.ones(len(rows)) if times is None else times
     choice, reward = (np.zeros((2, design.shape[2])) for _ in range(2))
     for number in (0, 1):
-        mine = half == number
+        mine = (half == number) & (counted > 0)
         if mine.any():
-            choice[number] = _fitted_choice(design[mine], rows.slate[mine], rows.click[mine])
-            reward[number] = _fitted_reward(design[mine], rows.click[mine], rows.reward[mine])
+            outside, guess = rows.slate[mine] == NOTHING, None if start is None else start.choice[number]
+            choice[number] = fit_logit(design[mine], outside, rows.click[mine], counted[mine], guess)
+            reward[number] = _fitted_reward(design[mine], rows.click[mine], rows.reward[mine], counted[mine])
+    if start is not None:
+        return replace(start, choice=choice, reward=reward)
     model = UserModel(scale, choice, reward, (0.0, 0.0))
-    return replace(model, off=_checked(model, rows))
+    clicks = 1 - model.clicks(rows, rows.slate)[:, -1]
+    return replace(model, off=worst_tenth(clicks, rows.click != NOTHING))
 
 
 def uniforms(rows: Slates, number: int) -> Floats:
@@ -94,11 +107,13 @@ def uniforms(rows: Slates, number: int) -> Floats:
     return ((drawn >> np.uint64(11)) + 0.5) / 2.0**53
 
 
-def _checked(model: UserModel, rows: Slates) -> tuple[float, float]:
-    predicted = 1 - model.clicks(rows, rows.slate)[:, -1]
-    seen = rows.click != NOTHING
+def worst_tenth(predicted: Floats, seen: NDArray[np.bool_]) -> tuple[float, float]:
+    """The largest difference between what was predicted [B] and the share that was seen [B], over tenths of the rows.
+
+    Tenths by the prediction; with the difference comes its standard error.
+    """
     worst = (0.0, 0.0)
-    for tenth in np.array_split(np.argsort(predicted), min(TENTHS, len(rows))):
+    for tenth in np.array_split(np.argsort(predicted), min(TENTHS, len(predicted))):
         off = float(predicted[tenth].mean() - seen[tenth].mean())
         share = float(np.clip(seen[tenth].mean(), 0.01, 0.99))
         if abs(off) > abs(worst[0]):
@@ -114,6 +129,13 @@ def _design(inputs: Inputs, slate: Integers) -> Floats:
     return np.concatenate([np.ones((count, k, 1)), user, item], axis=2)
 
 
+def _scores(inputs: Inputs, coefficients: Floats) -> Floats:
+    """[B, N] what the coefficients [1 + G + F] make of 1, the user and each candidate."""
+    users = inputs.user.shape[1]
+    of_user = coefficients[0] + inputs.user @ coefficients[1 : 1 + users]
+    return np.asarray(of_user[:, None] + inputs.item @ coefficients[1 + users :])
+
+
 def _softmax(utility: Floats) -> Floats:
     """[B, K + 1] the shares of exp(utility) [B, K] and of 1, for no click."""
     both = np.c_[utility, np.zeros(len(utility))]
@@ -121,28 +143,41 @@ def _softmax(utility: Floats) -> Floats:
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
-def _fitted_choice(design: Floats, slate: Integers, click: Integers) -> Floats:
-    """The coefficients of the likeliest logit, with a normal prior of variance 1 on all but the constant."""
+def fit_logit(
+    design: Floats,
+    outside: NDArray[np.bool_],
+    chosen: Integers,
+    times: Floats,
+    start: Floats | None = None,
+    variance: float = 1.0,
+) -> Floats:
+    """[W] the coefficients of the likeliest logit: of each row, which of its K alternatives [B, K, W], or none.
+
+    `outside` [B, K] marks places without an alternative, `chosen` [B] is a place or NOTHING, `times` [B] how often a
+    row counts. All coefficients but the first, the constant's, have a normal prior of this variance.
+    """
     from scipy.optimize import minimize
 
-    outside = slate == NOTHING
-    clicked = np.arange(slate.shape[1]) == click[:, None]
-    place = np.where(click == NOTHING, slate.shape[1], click)
-    penalty = np.r_[0.0, np.ones(design.shape[2] - 1)]
+    chose = np.arange(outside.shape[1]) == chosen[:, None]
+    place = np.where(chosen == NOTHING, outside.shape[1], chosen)
+    penalty = np.r_[0.0, np.full(design.shape[2] - 1, 1 / variance)]
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         chances = _softmax(np.where(outside, -np.inf, design @ weights))
-        chosen = np.take_along_axis(chances, place[:, None], axis=1)
-        value = -np.log(chosen).sum() + (penalty * weights**2).sum() / 2
-        gradient = np.einsum("bk,bkw->w", chances[:, :-1] - clicked, design) + penalty * weights
+        likely = np.maximum(np.take_along_axis(chances, place[:, None], axis=1)[:, 0], TINY)
+        value = -times @ np.log(likely) + (penalty * weights**2).sum() / 2
+        gradient = np.tensordot(times[:, None] * (chances[:, :-1] - chose), design, 2) + penalty * weights
         return float(value), gradient
 
-    return np.asarray(minimize(loss, np.zeros(design.shape[2]), jac=True, method="L-BFGS-B").x)
+    begin = np.zeros(design.shape[2]) if start is None else start
+    return np.asarray(minimize(loss, begin, jac=True, method="L-BFGS-B", options=FIT).x)
 
 
-def _fitted_reward(design: Floats, click: Integers, reward: Floats) -> Floats:
+def _fitted_reward(design: Floats, click: Integers, reward: Floats, times: Floats) -> Floats:
     """The ridge regression of clicks' rewards; 0 where nothing was clicked."""
     some = np.flatnonzero(click != NOTHING)
-    x = design[some, click[some]]
+    x, counted = design[some, click[some]], times[some]
     penalty = np.r_[1e-9, np.full(design.shape[2] - 1, design.shape[2] - 1.0)]
-    return np.linalg.solve(x.T @ x + np.diag(penalty), x.T @ reward[some]) if len(some) else np.zeros(design.shape[2])
+    if not len(some):
+        return np.zeros(design.shape[2])
+    return np.linalg.solve((x.T * counted) @ x + np.diag(penalty), x.T @ (counted * reward[some]))

@@ -101,6 +101,13 @@ def test_an_installation_inside_another_repository_has_no_revision(tmp_path: Pat
     assert git_revision(tmp_path / "nowhere") is None
 
 
+def test_this_checkout_knows_its_revision() -> None:
+    """Unless the tests run from an installation or an unpacked archive."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("no checkout")
+    assert (git_revision() or "").removesuffix("-dirty") == git(ROOT, "rev-parse", "HEAD").strip()
+
+
 def test_versions_name_what_is_installed_only() -> None:
     versions = package_versions()
     assert versions["numpy"].count(".") == 2

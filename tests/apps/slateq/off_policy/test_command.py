@@ -76,6 +76,34 @@ def test_the_log_s_own_policy_is_estimated_as_the_log_s_mean(log: Path) -> None:
     assert rows["MYOP-GS?epsilon=.5", "pdis"]["ci95"] == pytest.approx(mean["ci95"])
 
 
+def test_policies_serve_a_model_of_sessions_that_stands_beside_the_other_estimators(log: Path, tmp_path: Path) -> None:
+    config = EstimateConfig(log, ("MYOP-GS", "Random"), "session-model", refits=20, out=tmp_path / "out")
+    result = command.main(config)
+    value = {(row["policy"], row["estimator"]): row for row in result["estimates"]}
+    for policy in config.policy:
+        _, truth = served(policy, tmp_path)
+        model = value[policy, "session-model"]
+        assert model["per"] == "session" and model["value"] == pytest.approx(truth, rel=0.06) and not model["warning"]
+        assert model["value"] == pytest.approx(value[policy, "pdis-cv"]["value"], rel=0.1)
+    assert result["decision"].startswith("By session-model, choose MYOP-GS")
+    kept = read_json(tmp_path / "out" / "estimates.json")
+    assert [row["of"] for row in kept["sessions"]][1] == "slates in a session"
+    assert b"<svg" in (tmp_path / "out" / "sessions.svg").read_bytes()
+
+
+def test_no_model_of_sessions_where_there_are_none_or_too_few(log: Path, tmp_path: Path) -> None:
+    single, few = tmp_path / "single.parquet", tmp_path / "few.parquet"
+    write(LogConfig(sessions=50, out=single, **WORLD | {"session_steps": 1}))
+    write(LogConfig(sessions=20, out=few, **WORLD))
+    with pytest.raises(UserError, match="is a single slate"):
+        command.main(EstimateConfig(single, refits=20))
+    with pytest.raises(UserError, match="too few to fit their ends"):
+        command.main(EstimateConfig(few, refits=20))
+    remembers = replace(command.make_evaluated("Random", Log(log)), remembers=True)
+    with pytest.raises(UserError, match="looks at the session so far"):
+        command.check_refits(EstimateConfig(log, refits=20), Log(log), [remembers])
+
+
 def test_an_interrupted_estimation_goes_on_and_ends_as_an_unbroken_one(
     log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,7 +185,7 @@ def test_slates_and_candidates_may_differ_in_length_from_row_to_row(
             mine[name].append(value)
     parquet.write_table(pa.table(mine | {"click": pa.array(mine["click"], pa.int32())}), tmp_path / "mine.parquet")
     import_log(ImportConfig(tmp_path / "mine.parquet", out=tmp_path / "log.parquet"))
-    config = EstimateConfig(tmp_path / "log.parquet", policy=("scores:best",))
+    config = EstimateConfig(tmp_path / "log.parquet", policy=("scores:best",), refits=20)
     whole = command.main(config)["estimates"]
     for row in whole:  # the best item is always on top, so everything is clicked
         if row["policy"] == "scores:best" and row["per"] == "slate":
@@ -181,6 +209,8 @@ def test_slates_and_candidates_may_differ_in_length_from_row_to_row(
         ({"policy": ("Random?epsilon=few",)}, "is a number, not few"),
         ({"decide": "magic"}, "no such estimator"),
         ({"resamples": 3}, "--resamples 3"),
+        ({"refits": 3}, "--refits 3"),
+        ({"decide": "session-model"}, "give --refits"),
         ({"resume": True, "out": None}, "--resume: name the folder"),
         ({"log": Path("nowhere.parquet")}, "nowhere.parquet: no such file"),
     ],
