@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from apps.slateq.baselines import Policy, make_baseline
-from apps.slateq.config import RENAMED, WorldConfig
-from apps.slateq.policies import FIXED, ONLINE, PRIVILEGED, is_learned, learned_names
+from apps.slateq.config import RENAMED, WorldConfig, check_least
+from apps.slateq.policies import FIXED, ONLINE, PRIVILEGED, check_policy, is_learned, learned_names
 from apps.slateq.robust.user_models import name_of, same_users, world_from, world_with
 from apps.slateq.simulator.protocol import Simulator
 from apps.slateq.train_config import EvaluateConfig, TrainConfig
@@ -41,11 +41,8 @@ class Entry:
 
 def check(config: EvaluateConfig, models: Mapping[str, WorldConfig]) -> list[str]:
     """The policies' names; UserError naming the flag for what cannot be evaluated, before anything is run."""
-    for flag, value in (("users", config.users), ("batch", config.batch), ("train-steps", config.train_steps)):
-        if value < 1:
-            raise UserError(f"--{flag} {value}: give a number of at least 1")
-    if config.seed < 0:
-        raise UserError(f"--seed {config.seed}: give a number of at least 0")
+    check_least(1, {"users": config.users, "batch": config.batch, "train-steps": config.train_steps})
+    check_least(0, {"seed": config.seed})
     names = list(dict.fromkeys(name.strip() for name in config.policies.split(",") if name.strip()))
     if not names:
         raise UserError("--policies: name at least one policy, like Random,MYOP-GS")
@@ -73,10 +70,8 @@ def trained_under(name: str, config: EvaluateConfig, models: Mapping[str, WorldC
 
 def check_run(name: str, config: WorldConfig) -> dict[str, Any]:
     """The settings of the run in folder `name`; UserError when it is none, or one of another world."""
+    check_policy("policies", name, (*FIXED, *ONLINE, *learned_names()))
     path = Path(name)
-    if not (path / "config.json").is_file():
-        known = ", ".join((*FIXED, *ONLINE, *learned_names()))
-        raise UserError(f"--policies {name}: neither a run directory nor a policy; the policies are {known}")
     content = read_config(path)
     if content.get("app") != "slateq":
         raise UserError(f"{path}: a run of the app {content.get('app')}; evaluate takes runs of lmgt slateq train")

@@ -4,7 +4,9 @@ A learned policy's name is LEARNER[-TARGET]-SERVING[-N]: QL-OT-GS learns by Q-le
 greedy ones; SARSA learns from the slates that were served. -N: no click is valued as an item of its own.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from apps.slateq.optimisers import LETTERS
@@ -53,6 +55,12 @@ def learned_policy(name: str) -> LearnedPolicy:
 def learned_names() -> list[str]:
     """Every name that `train --algorithm` takes."""
     return [*LEARNED, *(f"{name}{NO_CLICK}" for name in LEARNED), "tabular", f"tabular{NO_CLICK}", "full-slate"]
+
+
+def check_policy(flag: str, name: str, known: Sequence[str]) -> None:
+    """UserError naming the flag where `name` is none of the `known` policies and no run directory."""
+    if name not in known and not (Path(name) / "config.json").is_file():
+        raise UserError(f"--{flag} {name}: neither a run directory nor a policy; the policies are {', '.join(known)}")
 
 
 def is_learned(name: str) -> bool:

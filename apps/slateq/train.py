@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from apps.slateq.config import RENAMED, WorldConfig, check_world
+from apps.slateq.config import RENAMED, WorldConfig, check_least, check_world
 from apps.slateq.domain import SlateDomain
 from apps.slateq.policies import learned_policy
 from apps.slateq.train_config import AgentConfig, TrainConfig, agent_of
@@ -40,9 +40,7 @@ def check(config: TrainConfig) -> None:
         "agent.updates": config.agent.updates,
         "agent.replay": config.agent.replay,
     }
-    for flag, value in numbers.items():
-        if value < 1:
-            raise UserError(f"--{flag} {value}: give a number of at least 1")
+    check_least(1, numbers)
     if learned_policy(config.algorithm).learner == "full-slate":
         from apps.slateq.full_slate import all_slates
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from apps.slateq.baselines import make_baseline
-from apps.slateq.config import WorldConfig, check_world
+from apps.slateq.config import WorldConfig, check_least, check_world
 from apps.slateq.evaluation_entries import world_of
 from apps.slateq.features import Features, features
 from apps.slateq.history import SessionHistory
@@ -18,7 +18,7 @@ from apps.slateq.logs.schema import NOTHING, arrow, arrow_schema
 from apps.slateq.logs.writer import parquet_writer
 from apps.slateq.off_policy.distributions import Mixture, SlateDistribution
 from apps.slateq.off_policy.policies import policy_of_run
-from apps.slateq.policies import FIXED, ONLINE
+from apps.slateq.policies import FIXED, ONLINE, check_policy
 from apps.slateq.simulator.make import make_simulator
 from apps.slateq.simulator.protocol import Feedback, Simulator
 from lmgt_core.errors import UserError
@@ -72,19 +72,13 @@ def check(config: LogConfig) -> WorldConfig:
     """The world to serve in; UserError naming the flag for what cannot be, before anything is written."""
     world = world_of(config)
     check_world(world)
-    for flag, value in (("sessions", config.sessions), ("batch", config.batch)):
-        if value < 1:
-            raise UserError(f"--{flag} {value}: give a number of at least 1")
-    if config.seed < 0:
-        raise UserError(f"--seed {config.seed}: give a number of at least 0")
+    check_least(1, {"sessions": config.sessions, "batch": config.batch})
+    check_least(0, {"seed": config.seed})
     if not 0 <= config.epsilon <= 1:
         raise UserError(f"--epsilon {config.epsilon:g}: a share lies between 0 and 1")
     if config.policy in ONLINE:
         raise UserError(f"--policy {config.policy}: changes while it serves; log a policy that is settled")
-    if config.policy not in FIXED and not (Path(config.policy) / "config.json").is_file():
-        raise UserError(
-            f"--policy {config.policy}: neither a run directory nor a policy; the policies are {', '.join(FIXED)}"
-        )
+    check_policy("policy", config.policy, FIXED)
     return world
 
 

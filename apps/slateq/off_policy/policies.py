@@ -12,7 +12,7 @@ from apps.slateq.features import Features
 from apps.slateq.logs.reader import Log
 from apps.slateq.logs.schema import NOTHING, SCORES, SLATES, Integers, Slates
 from apps.slateq.off_policy.distributions import Mixture, PlackettLuce, SlateDistribution
-from apps.slateq.policies import FIXED
+from apps.slateq.policies import FIXED, check_policy
 from apps.slateq.robust.user_models import world_from as world_of_settings
 from lmgt_core.errors import UserError
 from lmgt_core.judging.registry import JudgeSpec, split_spec
@@ -101,9 +101,7 @@ def _served(name: str, spec: JudgeSpec, log: Log) -> tuple[Callable[[Features], 
     from apps.slateq.simulator.make import make_simulator
 
     path = name.partition("?")[0]
-    if path not in FIXED and not (Path(path) / "config.json").is_file():
-        known = ", ".join([*FIXED, "scores:NAME", "slates:NAME"])
-        raise UserError(f"--policy {path}: neither a run directory nor a policy; the policies are {known}")
+    check_policy("policy", path, (*FIXED, "scores:NAME", "slates:NAME"))
     world = world_from(log)
     if path in FIXED:
         return make_baseline(path, make_simulator(world), np.random.default_rng(0)).serve, False
