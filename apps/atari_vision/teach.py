@@ -12,7 +12,7 @@ from apps.atari_vision.lessons import draw, texts
 from apps.atari_vision.worlds import World, world
 from captioners.memory import FrameMemory
 from captioners.models.llava_teaching import Curriculum, checked, share, teach
-from lmgt_core.errors import UserError
+from lmgt_core.errors import UserError, check_least
 from lmgt_core.files import write_atomic
 from lmgt_core.judging.judge import ask
 from lmgt_core.judging.registry import JudgeContext, make_judge
@@ -36,8 +36,7 @@ def train_network(config: CaptionerTrainConfig) -> float:
         raise UserError(f"--out {config.out}: is there already; name a new file")
     if config.resume:
         raise UserError("--resume: is for --architecture llava; the small network trains in a minute")
-    if config.frames < FEWEST:
-        raise UserError(f"--frames {config.frames}: give a number of at least {FEWEST}")
+    check_least(FEWEST, {"frames": config.frames})
     made = world(config.env)
     captioner = train_on(made, collect(made, config.frames, config.seed), config.epochs, config.seed, None)
     write_atomic(config.out, captioner.content)
@@ -48,8 +47,7 @@ def train_network(config: CaptionerTrainConfig) -> float:
 def train_llava(config: CaptionerTrainConfig) -> float:
     """The folder of a LLaVA, for `llava:FOLDER`, `hf:FOLDER` and any script of transformers."""
     made = world(config.env)
-    if config.frames < 1:
-        raise UserError(f"--frames {config.frames}: give a number of at least 1")
+    check_least(1, {"frames": config.frames})
     checked(config)
     lessons = Curriculum(
         made.name, made.frames, texts(made), draw(made, config.seed), draw(made, config.seed, VALIDATION)

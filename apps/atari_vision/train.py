@@ -14,7 +14,7 @@ from apps.atari_vision.domain import AtariDomain, guided, world_captioner
 from apps.atari_vision.learners.settings import recurrent_config, sb3_settings
 from apps.atari_vision.worlds import World, environment, world
 from captioners.memory import FrameMemory
-from lmgt_core.errors import UserError
+from lmgt_core.errors import UserError, check_least
 from lmgt_core.extras import need
 from lmgt_core.guidance.guidance import Guidance
 from lmgt_core.guidance.shift_source import ShiftSource
@@ -31,9 +31,8 @@ def check(config: TrainConfig) -> None:
     made = world(config.env)
     if config.algorithm not in ALGORITHMS:
         raise UserError(f"--algorithm {config.algorithm}: no such algorithm; choose one of {', '.join(ALGORITHMS)}")
-    for name in ("evaluation_episodes", "checkpoint_every", "limit"):
-        if (value := getattr(config, name)) is not None and value < 1:
-            raise UserError(f"--{name.replace('_', '-')} {value}: give a number of at least 1")
+    episodes, every = config.evaluation_episodes, config.checkpoint_every
+    check_least(1, {"evaluation-episodes": episodes, "checkpoint-every": every, "limit": config.limit})
     if config.audit_questions < 0 or (config.gate and config.audit_questions == 0):
         raise UserError(f"--audit-questions {config.audit_questions}: 1 or more; 0 goes with --no-gate")
     if config.limit is not None and not made.game:

@@ -143,13 +143,6 @@ class AuditConfig:
     """Write the rows there as well."""
 
 
-def check_least(least: int, numbers: Mapping[str, int]) -> None:
-    """UserError naming the first flag of `numbers` {flag: value} that is less than `least`."""
-    for flag, value in numbers.items():
-        if value < least:
-            raise UserError(f"--{flag} {value}: give a number of at least {least}")
-
-
 def check_world(config: WorldConfig) -> None:
     """UserError naming the first flag whose value no world can be made of."""
     n, k, steps = config.candidates, config.slate, config.session_steps

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from apps.slateq.baselines import Policy, make_baseline
-from apps.slateq.config import RENAMED, WorldConfig, check_least
+from apps.slateq.config import RENAMED, WorldConfig
 from apps.slateq.policies import FIXED, ONLINE, PRIVILEGED, check_policy, is_learned, learned_names
 from apps.slateq.robust.user_models import name_of, same_users, world_from, world_with
 from apps.slateq.simulator.protocol import Simulator
 from apps.slateq.train_config import EvaluateConfig, TrainConfig
-from lmgt_core.errors import UserError
+from lmgt_core.errors import UserError, check_least
 from lmgt_core.files import read_json
 from lmgt_core.training.run_log import RunLog, read_config
 

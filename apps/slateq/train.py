@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from apps.slateq.config import RENAMED, WorldConfig, check_least, check_world
+from apps.slateq.config import RENAMED, WorldConfig, check_world
 from apps.slateq.domain import SlateDomain
 from apps.slateq.policies import learned_policy
 from apps.slateq.train_config import AgentConfig, TrainConfig, agent_of
-from lmgt_core.errors import UserError
+from lmgt_core.errors import UserError, check_least
 from lmgt_core.extras import need
 from lmgt_core.guidance.guidance import Guidance
 from lmgt_core.guidance.shift_source import ShiftSource

@@ -14,7 +14,7 @@ from captioners.models.llava_config import LlavaTrainConfig
 from captioners.models.llava_folder import LAST, Report, save_folder, write_readme
 from captioners.models.llava_model import SIZES
 from captioners.models.llava_training import CHECKPOINT, Draw, LlavaSettings, LlavaTraining, colours_of
-from lmgt_core.errors import UserError
+from lmgt_core.errors import UserError, check_least
 from lmgt_core.extras import need
 from lmgt_core.judges.quiet_libraries import without_progress_bars
 from lmgt_core.terminal.progress import progress
@@ -49,9 +49,7 @@ def checked(config: LlavaTrainConfig) -> LlavaSettings:
 
     if config.size not in SIZES:
         raise UserError(f"--size {config.size}: choose one of {', '.join(SIZES)}")
-    for flag, number in (("--steps", config.steps), ("--batch", config.batch)):
-        if number < 1:
-            raise UserError(f"{flag} {number}: give a number of at least 1")
+    check_least(1, {"steps": config.steps, "batch": config.batch})
     if not 0 < config.learning_rate < 1:
         raise UserError(f"--learning-rate {config.learning_rate:g}: give a number between 0 and 1, such as 0.001")
     try:

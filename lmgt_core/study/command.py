@@ -8,7 +8,7 @@ from typing import Any
 
 from tyro.conf import Positional
 
-from lmgt_core.errors import UserError
+from lmgt_core.errors import check_least
 from lmgt_core.files import write_json_atomic
 from lmgt_core.study.folder import StudyFolder
 from lmgt_core.study.report import write_report
@@ -41,10 +41,7 @@ class StudyConfig:
 
 def main(config: StudyConfig, target: str) -> dict[str, Any]:
     """Runs the study with the app at `target` (module:name) and returns what its report shows."""
-    if config.workers < 1:
-        raise UserError(f"--workers {config.workers}: give a number of at least 1")
-    if config.seeds is not None and config.seeds < 1:
-        raise UserError(f"--seeds {config.seeds}: give a number of at least 1")
+    check_least(1, {"workers": config.workers, "seeds": config.seeds})
     app = load_app(target)
     plan = load_plan(config.name, app)
     plan = plan if config.seeds is None else replace(plan, seeds=config.seeds)

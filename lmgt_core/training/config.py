@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from lmgt_core.errors import UserError
+from lmgt_core.errors import UserError, check_least
 from lmgt_core.guidance.config import JudgeConfig
 from lmgt_core.training.wandb_log import check_wandb
 
@@ -42,11 +42,8 @@ class TrainingConfig(JudgeConfig):
 
 def check_training(config: TrainingConfig, least_steps: int = 1) -> None:
     """UserError naming the first common flag that cannot be used."""
-    numbers = {"steps": (config.steps, least_steps), "workers": (config.workers, 1)}
-    numbers |= {"evaluate-every": (config.curve if config.evaluate_every is None else config.evaluate_every, 1)}
-    for flag, (value, least) in numbers.items():
-        if value < least:
-            raise UserError(f"--{flag} {value}: give a number of at least {least}")
+    check_least(least_steps, {"steps": config.steps})
+    check_least(1, {"workers": config.workers, "evaluate-every": config.evaluate_every})
     if not config.seeds or len(set(config.seeds)) < len(config.seeds) or min(config.seeds) < 0:
         raise UserError("--seeds: give one or more different numbers of at least 0")
     if config.wandb is not None:

@@ -22,7 +22,7 @@ from captioners.registry import NAMES
 from lmgt_core.compare.arms import CAPTION, DIRECT, Answers, Arm, Shown, answer
 from lmgt_core.compare.measure import agreement, measure, row
 from lmgt_core.compare.page import write_figures, write_page
-from lmgt_core.errors import UserError
+from lmgt_core.errors import UserError, check_least
 from lmgt_core.files import write_atomic
 from lmgt_core.guidance.guidance import Guidance
 from lmgt_core.judging.judge import Judge
@@ -231,8 +231,7 @@ def check(config: CompareConfig) -> tuple[list[str], list[str]]:
     for spec in captions:
         if spec.partition(":")[0].partition("?")[0] not in {*NAMES, "hf"}:
             raise UserError(f"--caption {spec}: no such captioner; choose one of {', '.join(NAMES)}")
-    if min(config.frames, config.train_frames) < FEWEST:
-        raise UserError(f"--frames, --train-frames: give numbers of at least {FEWEST}")
+    check_least(FEWEST, {"frames": config.frames, "train-frames": config.train_frames})
     if config.out.exists():
         raise UserError(f"--out {config.out}: is there already; name a new folder")
     if config.train_steps:

@@ -15,7 +15,7 @@ from apps.control.study.trainings import APP, config_fields
 from apps.control.train import TRAINING
 from apps.control.worlds import world
 from lmgt_core.audit.commands import split_names
-from lmgt_core.errors import UserError
+from lmgt_core.errors import UserError, check_least
 from lmgt_core.files import write_atomic
 from lmgt_core.guidance.guidance import Guidance
 from lmgt_core.judging.registry import NONE
@@ -81,8 +81,7 @@ def combinations(config: TableConfig) -> list[tuple[Settings, str]]:
     for values in (config.envs, config.algorithms, config.steps):
         if len(set(values)) < len(values):
             raise UserError("--envs, --algorithms, --steps: something is named twice")
-    if config.workers < 1:
-        raise UserError(f"--workers {config.workers}: give a number of at least 1")
+    check_least(1, {"workers": config.workers})
     return [
         (
             {**shared(config), "env": task.name, "algorithm": algorithm, "judge": judge, "steps": steps},

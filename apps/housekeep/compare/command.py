@@ -20,7 +20,7 @@ from captioners.registry import NAMES
 from lmgt_core.compare.arms import Answers, Arm, Shown, answer
 from lmgt_core.compare.measure import agreement, measure, row
 from lmgt_core.compare.page import write_figures, write_page
-from lmgt_core.errors import UserError
+from lmgt_core.errors import UserError, check_least
 from lmgt_core.terminal.tables import print_table, write_rows
 
 FEWEST = 20  # frames
@@ -62,8 +62,7 @@ def check(config: CompareConfig, captions: Sequence[str], direct: Sequence[str])
             object_limit(spec)
     if not captions and not direct:
         raise UserError("--caption, --direct: name at least one captioner or judge")
-    if min(config.frames, config.train_frames) < FEWEST:
-        raise UserError(f"--frames, --train-frames: give numbers of at least {FEWEST}")
+    check_least(FEWEST, {"frames": config.frames, "train-frames": config.train_frames})
     if not SIZES[0] <= config.size <= SIZES[1]:
         raise UserError(f"--size {config.size}: give {SIZES[0]} to {SIZES[1]} pixels")
     if config.out.exists():

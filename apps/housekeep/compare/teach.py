@@ -28,7 +28,7 @@ from captioners.models.llava_teaching import Curriculum, checked, share, teach
 from captioners.models.llava_training import Example, Lesson
 from captioners.objects import NOTHING
 from captioners.registry import CaptionerContext, make_captioner
-from lmgt_core.errors import UserError
+from lmgt_core.errors import UserError, check_least
 from lmgt_core.judging.judge import ask
 from lmgt_core.judging.judgment import Verdict
 from lmgt_core.judging.prompt import Prompt, PromptTemplate
@@ -45,8 +45,7 @@ Render = Callable[[View, int], Prompt]
 def main(config: CaptionerConfig) -> float:
     """Trains and writes a LLaVA; the share of held-out frames of which it names all in view and nothing else."""
     checked(config)
-    if min(config.frames, config.train_frames) < FEWEST:
-        raise UserError(f"--frames, --train-frames: give numbers of at least {FEWEST}")
+    check_least(FEWEST, {"frames": config.frames, "train-frames": config.train_frames})
     asked, taught = (load_many(config.episodes, some, config.strict) for some in (config.select, config.train_select))
     check_episodes(config, asked, taught)
     if len(taught) < 2:

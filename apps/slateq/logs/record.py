@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from apps.slateq.baselines import make_baseline
-from apps.slateq.config import WorldConfig, check_least, check_world
+from apps.slateq.config import WorldConfig, check_world
 from apps.slateq.evaluation_entries import world_of
 from apps.slateq.features import Features, features
 from apps.slateq.history import SessionHistory
@@ -21,7 +21,7 @@ from apps.slateq.off_policy.policies import policy_of_run
 from apps.slateq.policies import FIXED, ONLINE, check_policy
 from apps.slateq.simulator.make import make_simulator
 from apps.slateq.simulator.protocol import Feedback, Simulator
-from lmgt_core.errors import UserError
+from lmgt_core.errors import UserError, check_least
 from lmgt_core.files import plain
 from lmgt_core.terminal.progress import progress
 from lmgt_core.training.provenance import git_revision
