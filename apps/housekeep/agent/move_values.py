@@ -68,7 +68,7 @@ class MoveValues:
     def fit(self, weight: float) -> None:
         """Learns both regressions anew from everything so far; `weight` is w_t, what a shift counts for now."""
         self.weight, self.fitted, config = weight, len(self.episodes), self.config
-        shape = self.opinion.shape
+        shape = self.objects.shape[1], self.places.shape[1]
         if self.shifts:
             o, p = np.array(list(self.shifts)).T
             said = np.array([total / count for total, count in self.shifts.values()])
@@ -79,7 +79,8 @@ class MoveValues:
             self._fit_returns()
 
     def _fit_returns(self) -> None:
-        config, shape, opinions = self.config, self.opinion.shape, self.opinions(self.objects, self.places)
+        config, shape = self.config, (self.objects.shape[1], self.places.shape[1])
+        opinions = self.opinions(self.objects, self.places)
         rows = np.zeros((len(self.episodes), self.opinion.size + 3))
         targets, noise = np.zeros(len(rows)), np.zeros(len(rows))
         for row, (moves, returned) in enumerate(self.episodes):
@@ -140,5 +141,7 @@ def ridge(rows: Floats, targets: Floats, prior: Floats, noise: float | Floats) -
     scaled = rows * prior / np.reshape(noise, (-1, 1))
     wanted = targets / noise
     if len(rows) < len(prior):
-        return prior * (scaled.T @ np.linalg.solve(scaled @ scaled.T + np.eye(len(rows)), wanted))
-    return prior * np.linalg.solve(scaled.T @ scaled + np.eye(len(prior)), scaled.T @ wanted)
+        weights: Floats = scaled.T @ np.linalg.solve(scaled @ scaled.T + np.eye(len(rows)), wanted)
+    else:
+        weights = np.linalg.solve(scaled.T @ scaled + np.eye(len(prior)), scaled.T @ wanted)
+    return prior * weights

@@ -66,18 +66,19 @@ class PairFeatures:
 
 def objects_likeness(encoder: Encoder, ours: Sequence[str], theirs: Sequence[str]) -> Floats:
     """[our object, their object] in (0, 1]."""
-    words = [[object_words(name) for name in names] for names in (ours, theirs)]
-    return _likeness(encoder, *words, OBJECT_WIDTH)
+    return _likeness(encoder, OBJECT_WIDTH, [object_words(name) for name in ours], [object_words(o) for o in theirs])
 
 
 def places_likeness(encoder: Encoder, ours: Sequence[str], theirs: Sequence[str]) -> Floats:
     """[our place, their place] in (0, 1]: that of the furniture, halved where rooms have nothing in common."""
     split = [[split_place(name) for name in names] for names in (ours, theirs)]
-    furniture = [[receptacle_words(receptacle) for receptacle, _ in names] for names in split]
-    rooms = [[room_words(room) or HOME for _, room in names] for names in split]
-    return _likeness(encoder, *furniture, PLACE_WIDTH) * (1.0 + _likeness(encoder, *rooms, PLACE_WIDTH)) / 2.0
+    our_furniture, their_furniture = ([receptacle_words(receptacle) for receptacle, _ in names] for names in split)
+    our_rooms, their_rooms = ([room_words(room) or HOME for _, room in names] for names in split)
+    same_room = _likeness(encoder, PLACE_WIDTH, our_rooms, their_rooms)
+    return _likeness(encoder, PLACE_WIDTH, our_furniture, their_furniture) * (1.0 + same_room) / 2.0
 
 
-def _likeness(encoder: Encoder, ours: Sequence[str], theirs: Sequence[str], width: float) -> Floats:
+def _likeness(encoder: Encoder, width: float, ours: Sequence[str], theirs: Sequence[str]) -> Floats:
     cosines = encoder.encode(ours).astype(np.float64) @ encoder.encode(theirs).astype(np.float64).T
-    return np.exp((cosines - 1.0) / width)
+    likeness: Floats = np.exp((cosines - 1.0) / width)
+    return likeness
