@@ -20,11 +20,11 @@ TRIES = 2  # walks towards the same object or with it towards the same place, be
 
 
 class MovePolicy:
-    """Carries the object to the place that gains most; leaves off once no move gains anything. With
+    """Carries the object to the place that gains most; leaves off once no move gains more than `least`. With
     probability `epsilon` a move is of a random object to a random place instead."""
 
-    def __init__(self, values: Values, vocabulary: Vocabulary, rng: np.random.Generator) -> None:
-        self.values, self.vocabulary, self.rng = values, vocabulary, rng
+    def __init__(self, values: Values, vocabulary: Vocabulary, rng: np.random.Generator, least: float) -> None:
+        self.values, self.vocabulary, self.rng, self.least = values, vocabulary, rng, least
         self.epsilon = 0.0
         self._begin(None)
 
@@ -53,10 +53,10 @@ class MovePolicy:
         return None
 
     def _choose(self, task: Task) -> None:
-        """Sets the goal to the move that gains most, or a random one; to None where none gains anything."""
+        """Sets the goal to the move that gains most, or a random one; to None where none gains enough."""
         lying = {item: on for item, on in task.memory.item_on.items() if on is not None and self._may(item, on)}
         places = sorted(task.memory.receptacles - task.memory.full)
-        self._goal, most = None, 0.0
+        self._goal, most = None, self.least
         if not places:
             return
         if lying and self.rng.random() < self.epsilon:

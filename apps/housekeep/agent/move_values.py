@@ -33,6 +33,7 @@ class MoveConfig:
     epsilon_final: float = 0.05
     epsilon_skills: int = 1_000  # linear from 1
     fit_after: tuple[int, float] = (5, 1.1)  # so many episodes, and after so many times as many as at the last fit
+    least_gain: float = 0.05  # that makes a move worth the while
 
 
 Moved = tuple[int, int, int | None]  # object, place where it lay from the start, place where it ended (None: the hand)

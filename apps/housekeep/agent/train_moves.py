@@ -87,7 +87,7 @@ class MovesTrainer(SeedTrainer):
         return words.object_index[category], words.place_index[place]
 
     def _policy(self, rng: np.random.Generator) -> MovePolicy:
-        return MovePolicy(lambda: self.values(*self.words), self.vocabulary, rng)
+        return MovePolicy(lambda: self.values(*self.words), self.vocabulary, rng, self.hyper.least_gain)
 
     def _state(self) -> dict[str, Any]:
         values = self.values.state_dict()
@@ -116,4 +116,4 @@ def load_policy(content: bytes, vocabulary: Vocabulary, encoder: Encoder, rng: n
     words = features(vocabulary, encoder)
     values = MoveValues(MoveConfig(), *words)
     values.load_state_dict(state)
-    return MovePolicy(lambda: values(*words), vocabulary, rng)
+    return MovePolicy(lambda: values(*words), vocabulary, rng, values.config.least_gain)

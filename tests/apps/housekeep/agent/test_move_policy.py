@@ -30,8 +30,8 @@ def truth(episode: Episode) -> Floats:
     return values
 
 
-def policy(values: Floats, lying: Floats | None = None) -> MovePolicy:
-    return MovePolicy(lambda: (values if lying is None else lying, values), WORDS, np.random.default_rng(0))
+def policy(values: Floats, lying: Floats | None = None, least: float = 0.05) -> MovePolicy:
+    return MovePolicy(lambda: (values if lying is None else lying, values), WORDS, np.random.default_rng(0), least)
 
 
 def test_with_true_values_everything_is_put_right(task: Task) -> None:
@@ -47,6 +47,13 @@ def test_where_no_move_gains_anything_the_home_is_explored_and_left(task: Task, 
     found = play(task, policy(np.full((len(WORDS.objects), len(WORDS.places)), everywhere)))
     assert found["object_success"] == found["net_success"] == 0.0
     assert found["map_coverage"] is not None and found["map_coverage"] > 0.9 and task.steps < MAX_STEPS
+
+
+def test_a_gain_that_is_too_small_moves_nothing(task: Task) -> None:
+    for least, touched in ((0.9, True), (1.1, False)):
+        task.reset(EPISODES[0])
+        play(task, policy(truth(EPISODES[0]), least=least))
+        assert bool(task.tally.touched) is touched
 
 
 def test_what_lies_from_the_start_is_judged_by_other_values_than_what_it_moved(task: Task) -> None:
