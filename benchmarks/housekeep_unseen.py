@@ -43,7 +43,7 @@ def files(data: Path, homes: Sequence[str]) -> tuple[str, ...]:
     return tuple(str(data / f"episodes/train/{home}_int.json.gz") for home in homes)
 
 
-def curve(data: Path, judge: str, seed: int, steps: int, every: int) -> list[Row]:
+def curve(data: Path, out: Path, judge: str, seed: int, steps: int, every: int) -> list[Row]:
     """A row for each point of one training and each kind of home."""
     pools = {kind: load_many(files(data, homes), "800:1000") for kind, homes in (("seen", SEEN), ("unseen", UNSEEN))}
     evaluation = {k: [p[i] for i in np.linspace(0, len(p) - 1, EPISODES).round().astype(int)] for k, p in pools.items()}
@@ -100,7 +100,9 @@ def main() -> None:
     if not kept.exists():
         given.out.mkdir(parents=True, exist_ok=True)
         jobs = [(judge, seed) for judge in given.judges for seed in given.seeds]
-        rows = [row for judge, seed in jobs for row in curve(given.data, judge, seed, given.steps, given.every)]
+        rows = [
+            row for judge, seed in jobs for row in curve(given.data, given.out, judge, seed, given.steps, given.every)
+        ]
         write_atomic(kept, to_json(rows))
     rows = json.loads(kept.read_text())
     for metric in METRICS:

@@ -82,6 +82,9 @@ class TrainConfig(TrainingConfig, LabelsConfig, SimulatorConfig, StrictConfig):
     algorithm: Algorithm = "drrn"
     """For skills: drrn scores every skill by a network; moves learns what it is worth to move an object somewhere, from
     shifts and returns, and carries over to other homes. For primitive: dqn or ppo (Stable-Baselines3)."""
+    questions: int = 20_000
+    """At most so many questions the judge is asked before a training of moves: whether the homes' objects belong at the
+    places that homes or labels name (a slow judge: fewer)."""
     envs: int = 1
     """Homes that act side by side, each in a process of its own (skills): for several cores. Other numbers than with
     one home, as the network learns from decisions that are a round older."""

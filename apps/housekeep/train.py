@@ -1,7 +1,7 @@
 """`lmgt housekeep train`: how one seed is trained; the rest is lmgt_core/training/driver.py."""
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,10 @@ def check(config: TrainConfig) -> None:
         )
     if config.steps % config.envs:
         raise UserError(f"--steps {config.steps}: give a multiple of --envs {config.envs}, which decide together")
+    if config.algorithm == "moves" and config.judge_ahead:
+        raise UserError("--judge-ahead: --algorithm moves asks its judge before it acts, so it has to wait")
+    if config.questions < 0:
+        raise UserError(f"--questions {config.questions}: give a number of at least 0")
     if config.horizon is not None and config.horizon < 1:
         raise UserError(f"--horizon {config.horizon}: give a number of at least 1")
     needed = ("torch",) if config.action_space == "skills" else ("torch", "stable_baselines3")
@@ -102,7 +106,9 @@ def train_seed(config: TrainConfig, source: ShiftSource | None, seed: int, log: 
     torch.set_num_threads(1)  # small networks are faster on one thread, and two seeds do not fight
     training, evaluation = load(config)
     drrn = SkillsTrainer if config.envs == 1 else SideBySideTrainer
-    make = {"drrn": drrn, "moves": MovesTrainer}.get(config.algorithm, PrimitiveTrainer)
+    make: Any = {"drrn": drrn}.get(config.algorithm, PrimitiveTrainer)
+    if config.algorithm == "moves":
+        make = partial(MovesTrainer, places=knowledge(config.votes, config.splits).places)
     trainer = make(config, seed, training, evaluation, source)
     try:
         return trainer.train(log, tick)

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,16 @@ from apps.housekeep.agent.features import Vocabulary
 from apps.housekeep.agent.move_policy import MovePolicy
 from apps.housekeep.agent.move_values import MoveConfig, Moved, MoveValues
 from apps.housekeep.agent.pair_features import PairFeatures, WordFeatures
-from apps.housekeep.agent.seed_trainer import SeedTrainer
+from apps.housekeep.agent.seed_trainer import Numbers, SeedTrainer
 from apps.housekeep.agent.text_observation import Encoder
 from apps.housekeep.config import TrainConfig
+from apps.housekeep.describe import Decision
 from apps.housekeep.episodes.episode import Episode
-from apps.housekeep.skills import Kind, candidates
-from lmgt_core.guidance.shift_source import ShiftSource
+from apps.housekeep.knowledge.places import split_place
+from apps.housekeep.skills import Kind, Skill, candidates
+from lmgt_core.guidance.shift_source import RewardShifter, ShiftSource
 from lmgt_core.judges.minilm import MiniLMEncoder
+from lmgt_core.training.run_log import RunLog
 
 
 class MovesTrainer(SeedTrainer):
@@ -33,15 +36,41 @@ class MovesTrainer(SeedTrainer):
         source: ShiftSource | None,
         encoder: Encoder | None = None,
         hyper: MoveConfig | None = None,
+        places: Sequence[str] = (),
     ) -> None:
+        """`places`, beside those of the training episodes, are those that the judge is asked about ahead."""
         super().__init__(config, seed, episodes, evaluation, source)
-        self.hyper, encoder = hyper or MoveConfig(), encoder or MiniLMEncoder.load()
-        self.features = PairFeatures.of(Vocabulary.of(episodes), encoder)
+        encoder = encoder or MiniLMEncoder.load()
+        self.hyper = hyper or MoveConfig()
+        homes = Vocabulary.of(episodes)
+        self.asked = Vocabulary(homes.objects, tuple(sorted({*homes.places, *places})))
+        self.vocabulary = Vocabulary(self.vocabulary.objects, tuple(sorted({*self.vocabulary.places, *places})))
+        self.features = PairFeatures.of(self.asked, encoder)
         self.words = self.features(self.vocabulary, encoder)
         self.values = MoveValues(self.hyper, *self.words)
         self.acting = self._policy(self.act_rng)
         self._lay: dict[int, int] = {}  # object that was picked -> where it lay from the start
         self._returned = 0.0
+
+    def train(self, log: RunLog, tick: Callable[[int], None]) -> Numbers:
+        """Trains to the end and returns the last evaluation's means."""
+        self._ask_ahead()
+        return super().train(log, tick)
+
+    def _ask_ahead(self) -> None:
+        """Asks the judge of placing each object of the training homes at each known place, or some of that drawn at
+        random; no decision is counted."""
+        if self.source is None:
+            return
+        assert isinstance(self.source, RewardShifter)  # it has to wait for the judge
+        pairs = [(o, p) for o in self.asked.objects for p in self.asked.places]
+        some = np.random.default_rng([self.seed, 4]).permutation(len(pairs))[: self.config.questions]
+        pairs = [pairs[i] for i in sorted(some.tolist())]
+        decisions = [Decision("place", o, *split_place(p)) for o, p in pairs]
+        said = self.source(decisions, [Skill(Kind.PLACE)] * len(pairs)).delta
+        for (o, p), shift in zip(pairs, said.tolist(), strict=True):
+            self.values.add_shift(self.vocabulary.object_index[o], self.vocabulary.place_index[p], shift)
+        self.values.fit(self.source.weight)
 
     def _epsilon(self) -> float:
         done = min(self.skills / max(self.hyper.epsilon_skills, 1), 1.0)
