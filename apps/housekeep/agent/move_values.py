@@ -36,6 +36,7 @@ class MoveConfig:
     least_gain: float = 0.05  # that makes a move worth the while
 
 
+GROWTH = 1.1  # of what is known, before the judge's view is learned anew
 Moved = tuple[int, int, int | None]  # object, place where it lay from the start, place where it ended (None: the hand)
 
 
@@ -56,6 +57,7 @@ class MoveValues:
     terms: Floats = field(init=False)  # what the returns say of shifts there, shifts here, and lying from the start
     weight: float = 0.0  # of shifts, at the last fit
     fitted: int = 0  # episodes at the last fit
+    judged: int = 0  # pairs at the last fit of the judge's view
 
     def __post_init__(self) -> None:
         shape = self.objects.shape[1], self.places.shape[1]
@@ -67,10 +69,14 @@ class MoveValues:
         self.shifts[object, place] = total + said, count + 1
 
     def fit(self, weight: float) -> None:
-        """Learns both regressions anew from everything so far; `weight` is w_t, what a shift counts for now."""
+        """Learns from everything so far; `weight` is w_t, what a shift counts for now.
+
+        The judge's view is only regressed anew once a tenth more pairs are known than the last time.
+        """
         self.weight, self.fitted, config = weight, len(self.episodes), self.config
         shape = self.objects.shape[1], self.places.shape[1]
-        if self.shifts:
+        if len(self.shifts) > GROWTH * self.judged:
+            self.judged = len(self.shifts)
             o, p = np.array(list(self.shifts)).T
             said = np.array([total / count for total, count in self.shifts.values()])
             rows = np.einsum("ni,nj->nij", self.objects[o], self.places[p]).reshape(len(o), -1)
@@ -116,14 +122,20 @@ class MoveValues:
         """Everything but the words' features, as plain JSON values and arrays."""
         learned = {"opinion": self.opinion, "correction": self.correction, "terms": self.terms}
         shifts = [[o, p, total, count] for (o, p), (total, count) in self.shifts.items()]
-        known = {"shifts": shifts, "episodes": self.episodes, "weight": self.weight, "fitted": self.fitted}
+        known = {
+            "shifts": shifts,
+            "episodes": self.episodes,
+            "weight": self.weight,
+            "fitted": self.fitted,
+            "judged": self.judged,
+        }
         return known | {"learned": learned}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes over what `state_dict` gave."""
         self.shifts = {(o, p): (total, count) for o, p, total, count in state["shifts"]}
         self.episodes = [([(o, a, b) for o, a, b in moves], returned) for moves, returned in state["episodes"]]
-        self.weight, self.fitted = state["weight"], state["fitted"]
+        self.weight, self.fitted, self.judged = state["weight"], state["fitted"], state["judged"]
         self.opinion, self.correction, self.terms = (state["learned"][n] for n in ("opinion", "correction", "terms"))
 
 
