@@ -53,10 +53,28 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_a_judge_teaches_within_a_few_episodes(whole: Path) -> None:
-    first, *_, last = rows(whole / "evaluations.csv")
-    assert float(first["object_success"]) == 0.0  # nothing is worth moving yet
-    assert float(last["net_success"]) > 0.2
+def test_what_a_judge_was_asked_ahead_tidies_before_anything_was_tried(whole: Path, tmp_path: Path) -> None:
+    first = rows(whole / "evaluations.csv")[0]
+    assert first["decisions"] == "0" and float(first["net_success"]) > 0.0
+    run(tmp_path / "few", judge="oracle", questions=0, steps=5)
+    assert float(rows(tmp_path / "few" / "evaluations.csv")[0]["object_success"]) == 0.0  # nothing is worth moving
+
+
+def test_a_slow_judge_is_asked_no_more_than_it_may(tmp_path: Path) -> None:
+    asked = [run(tmp_path / str(n), judge="oracle", questions=n, steps=5)["judge_stats"]["judgments"] for n in (0, 7)]
+    assert asked[1] == asked[0] + 7
+
+
+def test_a_judge_in_the_background_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--judge-ahead: --algorithm moves"):
+        run(tmp_path / "run", judge_ahead=True)
+
+
+def test_returns_alone_teach_without_a_judge(tmp_path: Path) -> None:
+    run(tmp_path / "run", steps=800)
+    last = rows(tmp_path / "run" / "evaluations.csv")[-1]
+    assert learned(tmp_path / "run")["correction"].any() and not learned(tmp_path / "run")["opinion"].any()
+    assert float(last["steps"]) <= 1000
 
 
 def test_the_same_seed_gives_the_same_numbers(whole: Path, tmp_path: Path) -> None:
