@@ -12,6 +12,7 @@ from lmgt_core.training.config import TrainingConfig
 
 BUILTIN = "builtin"
 ActionSpace = Literal["skills", "primitive"]
+Algorithm = Literal["drrn", "moves", "dqn", "ppo"]
 EpisodeFiles = Annotated[tuple[str, ...], arg(aliases=("--env",))]  # they are the world of every Housekeep command
 OLD_FLAGS: Mapping[str, str] = {"--control": "--action-space"}
 RENAMED: Mapping[str, str] = {"control": "action_space"}  # settings in run folders of before 0.2
@@ -79,8 +80,12 @@ class TrainConfig(TrainingConfig, LabelsConfig, SimulatorConfig, StrictConfig):
     """sparse: once, at the end, objects right minus objects right at the start; dense: the same as changes."""
     action_space: ActionSpace = "skills"
     """skills: look, explore, go, pick, place; primitive: the benchmark's six actions."""
-    algorithm: Literal["drrn", "dqn", "ppo"] = "drrn"
-    """drrn for skills; dqn or ppo (Stable-Baselines3) for primitive."""
+    algorithm: Algorithm = "drrn"
+    """For skills: drrn scores every skill by a network; moves learns what it is worth to move an object somewhere, from
+    shifts and returns, and carries over to other homes. For primitive: dqn or ppo (Stable-Baselines3)."""
+    questions: int = 20_000
+    """At most so many questions the judge is asked before a training of moves: whether the homes' objects belong at the
+    places that homes or labels name (a slow judge: fewer)."""
     envs: int = 1
     """Homes that act side by side, each in a process of its own (skills): for several cores. Other numbers than with
     one home, as the network learns from decisions that are a round older."""

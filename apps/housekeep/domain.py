@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.housekeep.agent.features import Vocabulary
-from apps.housekeep.config import BUILTIN, ActionSpace
+from apps.housekeep.config import BUILTIN, ActionSpace, Algorithm
 from apps.housekeep.describe import FACTS, Decision, DecisionDescriber, describe
 from apps.housekeep.describe_arrays import PrimitiveDescriber
 from apps.housekeep.episodes.episode import Episode
@@ -31,9 +31,11 @@ from lmgt_core.rules.make import ADVISED
 PROMPTS = Path(__file__).parent / "prompts"
 PROBES = 1200  # at most, about validation objects
 PROBES_OF_TRAIN = 400
-SEAMS: Mapping[ActionSpace, tuple[Seam, ...]] = {  # that the learners of an action space serve
-    "skills": (Seam.REWARD, Seam.AGENT),
-    "primitive": (Seam.REWARD,),
+SEAMS: Mapping[Algorithm, tuple[Seam, ...]] = {  # that a learner serves
+    "drrn": (Seam.REWARD, Seam.AGENT),
+    "moves": (Seam.REWARD,),
+    "dqn": (Seam.REWARD,),
+    "ppo": (Seam.REWARD,),
 }
 
 

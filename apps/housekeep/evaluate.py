@@ -125,6 +125,7 @@ def make_policy(job: Job, episodes: Sequence[Episode]) -> Any:
     from apps.housekeep.agent.drrn import DrrnConfig
     from apps.housekeep.agent.features import Vocabulary
     from apps.housekeep.agent.policies import AgentPolicy, NothingPolicy, RandomPolicy
+    from apps.housekeep.agent.train_moves import load_policy
     from apps.housekeep.agent.train_skills import load_agent
     from apps.housekeep.knowledge.judges import knowledge
     from lmgt_core.judges.minilm import MiniLMEncoder
@@ -142,8 +143,10 @@ def make_policy(job: Job, episodes: Sequence[Episode]) -> Any:
     content = RunLog.open(Path(job.policy)).load_checkpoint(job.seed)
     if content is None:
         raise UserError(f"{job.policy}: seed {job.seed} has no checkpoint yet; let the run finish (--resume)")
-    vocabulary = Vocabulary.of(episodes)
-    agent, skills = load_agent(content, vocabulary, MiniLMEncoder.load(), rule_of(run_settings(Path(job.policy))))
+    vocabulary, settings = Vocabulary.of(episodes), run_settings(Path(job.policy))
+    if settings["algorithm"] == "moves":
+        return load_policy(content, vocabulary, MiniLMEncoder.load(), rng)
+    agent, skills = load_agent(content, vocabulary, MiniLMEncoder.load(), rule_of(settings))
     return AgentPolicy(agent, vocabulary, rng, DrrnConfig().epsilon_evaluation, skills)
 
 
@@ -151,7 +154,7 @@ def rule_of(settings: dict[str, Any]) -> AgentRule | None:
     """The rule inside the agent of a run with these settings, if it has one."""
     name, steps = settings["rule"], settings["steps"]
     horizon = fading_horizon(name, steps, settings.get("horizon"))
-    rule = make_rule(name, settings["scale"], steps, horizon=horizon, seams=SEAMS["skills"])
+    rule = make_rule(name, settings["scale"], steps, horizon=horizon, seams=SEAMS["drrn"])
     return rule if isinstance(rule, AgentRule) and settings["judge"] != NONE else None
 
 

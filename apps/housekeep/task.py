@@ -111,6 +111,11 @@ class Task:
             self.terminated = bool(self.right.all())
         return self._earned(), result
 
+    def leave_off(self) -> float:
+        """Ends the episode with the home as it is; the reward since the last step."""
+        self.terminated = True
+        return self._earned()
+
     def _earned(self) -> float:
         """The reward since the last step."""
         if self.reward == "sparse" and not self.over:

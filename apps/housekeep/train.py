@@ -1,7 +1,7 @@
 """`lmgt housekeep train`: how one seed is trained; the rest is lmgt_core/training/driver.py."""
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,21 @@ def main(config: TrainConfig) -> dict[str, Any]:
 
 def check(config: TrainConfig) -> None:
     """UserError naming the flag for what cannot be trained."""
-    if (config.action_space == "skills") != (config.algorithm == "drrn"):
+    if (config.action_space == "skills") != (config.algorithm in ("drrn", "moves")):
         raise UserError(
             f"--algorithm {config.algorithm} does not fit --action-space {config.action_space}: "
-            "use drrn for skills, dqn or ppo for primitive"
+            "use drrn or moves for skills, dqn or ppo for primitive"
         )
-    if config.envs < 1 or (config.envs > 1 and config.action_space != "skills"):
-        raise UserError(f"--envs {config.envs}: give a number of at least 1; more than one goes with skills only")
+    if config.envs < 1 or (config.envs > 1 and config.algorithm != "drrn"):
+        raise UserError(
+            f"--envs {config.envs}: give a number of at least 1; more than one goes with skills and drrn only"
+        )
     if config.steps % config.envs:
         raise UserError(f"--steps {config.steps}: give a multiple of --envs {config.envs}, which decide together")
+    if config.algorithm == "moves" and config.judge_ahead:
+        raise UserError("--judge-ahead: --algorithm moves asks its judge before it acts, so it has to wait")
+    if config.questions < 0:
+        raise UserError(f"--questions {config.questions}: give a number of at least 0")
     if config.horizon is not None and config.horizon < 1:
         raise UserError(f"--horizon {config.horizon}: give a number of at least 1")
     needed = ("torch",) if config.action_space == "skills" else ("torch", "stable_baselines3")
@@ -69,7 +75,7 @@ def guidance(config: TrainConfig) -> Guidance:
         config.documents,
         environment(config),
     )
-    return Guidance.of(domain, config, config.cache or config.out / CACHE, seams=SEAMS[config.action_space])
+    return Guidance.of(domain, config, config.cache or config.out / CACHE, seams=SEAMS[config.algorithm])
 
 
 def environment(config: TrainConfig) -> str:
@@ -92,14 +98,17 @@ def train_seed(config: TrainConfig, source: ShiftSource | None, seed: int, log: 
     """The last evaluation's means of one seed."""
     import torch
 
+    from apps.housekeep.agent.train_moves import MovesTrainer
     from apps.housekeep.agent.train_primitive import PrimitiveTrainer
     from apps.housekeep.agent.train_side_by_side import SideBySideTrainer
     from apps.housekeep.agent.train_skills import SkillsTrainer
 
     torch.set_num_threads(1)  # small networks are faster on one thread, and two seeds do not fight
     training, evaluation = load(config)
-    skills = SkillsTrainer if config.envs == 1 else SideBySideTrainer
-    make = skills if config.action_space == "skills" else PrimitiveTrainer
+    drrn = SkillsTrainer if config.envs == 1 else SideBySideTrainer
+    make: Any = {"drrn": drrn}.get(config.algorithm, PrimitiveTrainer)
+    if config.algorithm == "moves":
+        make = partial(MovesTrainer, places=knowledge(config.votes, config.splits).places)
     trainer = make(config, seed, training, evaluation, source)
     try:
         return trainer.train(log, tick)

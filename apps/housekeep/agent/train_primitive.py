@@ -197,7 +197,7 @@ class PrimitiveTrainer:
 
     def _evaluate(self, log: RunLog) -> None:
         """Plays every evaluation episode greedily, without shift, and records the means."""
-        from apps.housekeep.agent.train_skills import mean_metrics
+        from apps.housekeep.agent.seed_trainer import mean_metrics
 
         self.evaluated = self.model.num_timesteps
         rows = [self._play(position) for position in range(len(self.evaluation.episodes))]

@@ -51,7 +51,7 @@ class HousekeepApp:
             raise UserError(f"reward {s['reward']}: choose one of sparse, dense")
         config = cell_config(settings)
         make_judge(config.judge, make_context(knowledge(None, None)))
-        make_rule(config.rule, config.scale, config.steps, horizon=config.horizon, seams=SEAMS[config.action_space])
+        make_rule(config.rule, config.scale, config.steps, horizon=config.horizon, seams=SEAMS[config.algorithm])
 
     def run(self, settings: Settings, seed: int) -> Result:
         """Trains once."""

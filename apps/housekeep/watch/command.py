@@ -119,7 +119,8 @@ def audited_guidance(
         raise UserError(f"--seed {config.seed}: {config.policy} has the seeds {', '.join(map(str, settings['seeds']))}")
     own = bool(settings) and name == settings["judge"]
     cache = (Path(config.policy) if own else scratch) / CACHE
-    guidance = Guidance.of(domain_of(settings, episode), judge_config(settings, name), cache, seams=SEAMS["skills"])
+    seams = SEAMS[settings.get("algorithm", "drrn")]
+    guidance = Guidance.of(domain_of(settings, episode), judge_config(settings, name), cache, seams=seams)
     summary = Path(config.policy) / "summary.json"
     return guidance.audited(json.loads(summary.read_text())["audit"] if own and summary.is_file() else None)
 

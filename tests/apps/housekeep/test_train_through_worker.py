@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apps.housekeep.agent import train_skills
+from apps.housekeep.agent import seed_trainer
 from apps.housekeep.config import SimulatorConfig, WatchConfig
 from apps.housekeep.simulator.remote import RemoteSimulator
 from apps.housekeep.watch import command as watch
@@ -28,7 +28,7 @@ def test_training_survives_its_worker_and_ends_with_the_same_numbers(
         made.append(RemoteSimulator((84, 84), FAULTY, options))
         return made[-1]
 
-    monkeypatch.setattr(train_skills, "make_simulator", in_a_worker)
+    monkeypatch.setattr(seed_trainer, "make_simulator", in_a_worker)
     run(tmp_path / "there", **changes)
     assert [simulator.restarted for simulator in made] == [1]
     same_training(tmp_path / "here", tmp_path / "there")
