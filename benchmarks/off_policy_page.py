@@ -259,9 +259,9 @@ leans to the topics' true quality (**privileged**) and leads where no logged ses
 {whole}
 
 Near the logging policy weights and model agree within the weights' wide intervals; every estimate by weights comes
-with a warning. Without one the model is off by about a minute; where it has to say what was never seen
-it is off by more, and warns. This is a world whose stopping rule is of the model's form; in a small one with another rule the check speaks
-against the model (`tests/apps/slateq/off_policy/test_session_model.py`).
+with a warning. Without one the model is off by about a minute; where it has to say what was never seen it is off by
+more, and warns. This is a world whose stopping rule is of the model's form; in a small one with another rule the
+check speaks against the model (`tests/apps/slateq/off_policy/test_session_model.py`).
 
     python -m benchmarks.session_model --worlds multinomial --logs 3 --out runs/session-model.json
 
