@@ -25,6 +25,7 @@ from apps.housekeep.config import TrainConfig
 from apps.housekeep.describe import Decision
 from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.episodes.load import load_many
+from apps.housekeep.knowledge.judges import knowledge
 from apps.housekeep.knowledge.places import split_place
 from apps.housekeep.skills import Kind, Skill
 from lmgt_core.guidance.shift_source import RewardShifter
@@ -124,15 +125,26 @@ def shift_source(data: Path, judge: str, rule: str, seed: int) -> RewardShifter 
     return source
 
 
-def tried(data: Path, home: str, source: RewardShifter | None, seed: int, config: MoveConfig) -> list[float]:
+def tried(
+    data: Path, home: str, source: RewardShifter | None, seed: int, config: MoveConfig, ahead: bool = True
+) -> list[float]:
     """Object success, net success and steps of known kinds of objects, then of kinds that were kept aside."""
     scenes = {name: load_many((str(data / f"episodes/train/{name}_int.json.gz"),)) for name in HOMES}
     training = [episode for name in HOMES if name != home for episode in scenes[name][:800]]
+    named = knowledge(data / "human_votes.npy", data / "object_splits.yaml").places if ahead else ()
     words, encoder = Vocabulary.of([*training, *scenes[home][::5]]), MiniLMEncoder.load()
+    words = Vocabulary(words.objects, tuple(sorted({*words.places, *named})))
     aside = set(np.random.default_rng(7).permutation(words.objects)[: len(words.objects) // 3].tolist())
     known = set(words.objects) - aside
-    basis = Vocabulary(tuple(sorted(known)), Vocabulary.of(training).places)
+    homes = Vocabulary.of(training)
+    basis = Vocabulary(tuple(sorted(known & set(homes.objects))), tuple(sorted({*homes.places, *named})))
     values = MoveValues(config, *PairFeatures.of(basis, encoder)(words, encoder))
+    if source is not None and ahead:
+        pairs = [(o, p) for o in basis.objects for p in basis.places]
+        asked = [Decision("place", o, *split_place(p)) for o, p in pairs]
+        for (o, p), shift in zip(pairs, source(asked, [Skill(Kind.PLACE)] * len(asked)).delta.tolist(), strict=True):
+            values.add_shift(words.object_index[o], words.place_index[p], shift)
+        values.fit(1.0)
     rng, skills, order = np.random.default_rng(seed), 0, []
     while skills < SKILLS:
         order = order or rng.permutation(len(training)).tolist()
@@ -178,12 +190,16 @@ def main() -> None:
     parser.add_argument("--judges", nargs="+", default=["preference:held-out", "minilm", "none"])
     parser.add_argument("--rule", default="raw")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--not-ahead", action="store_true", help="the judge is asked only about what was tried")
     parser.add_argument("--set", nargs="*", default=[], metavar="FIELD=VALUE", help="of MoveConfig")
     given = parser.parse_args()
     config = changed(MoveConfig(), given.set)
     for judge in given.judges:
         sources = [shift_source(given.data, judge, given.rule, seed) for seed in given.seeds]
-        found = [tried(given.data, given.home, s, seed, config) for s, seed in zip(sources, given.seeds, strict=True)]
+        ahead = not given.not_ahead
+        found = [
+            tried(given.data, given.home, s, seed, config, ahead) for s, seed in zip(sources, given.seeds, strict=True)
+        ]
         known, net, steps, aside, aside_net, _ = np.mean(found, axis=0)
         print(
             f"{given.home} {judge}: object success {known:.2f}, net {net:+.2f}, {steps:.0f} steps; "

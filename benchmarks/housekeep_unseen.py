@@ -9,7 +9,7 @@ object_splits.yaml and episodes/train/. Where FIGURES/curves.json is there alrea
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +17,51 @@ import numpy as np
 
 from apps.housekeep import train
 from apps.housekeep.agent.policies import play
-from apps.housekeep.agent.seed_trainer import mean_metrics
+from apps.housekeep.agent.seed_trainer import Numbers, mean_metrics
 from apps.housekeep.agent.train_moves import MovesTrainer
 from apps.housekeep.config import TrainConfig
+from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.episodes.load import load_many
+from apps.housekeep.knowledge.judges import knowledge
 from lmgt_core.files import to_json, write_atomic
 from lmgt_core.report.figures import Curve, learning_curves
 from lmgt_core.terminal.progress import progress
+from lmgt_core.training.run_log import RunLog
 
-SEEN, UNSEEN = ("Benevolence_2", "Pomaria_2"), ("Pomaria_0",)
+HOMES = {"seen": ("Benevolence_2", "Pomaria_2"), "unseen": ("Pomaria_0",)}
 METRICS = {"object_success": "object success", "net_success": "net success"}
-EPISODES = 20  # of each point
 Row = dict[str, Any]
 
 
 class Log:
     """Keeps no run folder."""
 
+    def load_checkpoint(self, seed: int) -> None:
+        """There is none."""
+
+    def save_checkpoint(self, seed: int, content: bytes) -> None:
+        """Keeps none."""
+
     def record_episode(self, seed: int, row: Row) -> None:
         """Takes a finished episode's row."""
+
+
+class Trainer(MovesTrainer):
+    """Evaluates in each kind of home by itself; `kinds` are the episodes of each, `rows` what was found."""
+
+    kinds: Mapping[str, Sequence[Episode]]
+    rows: list[Row]
+
+    def _evaluate(self, log: RunLog) -> Numbers:
+        for kind, some in self.kinds.items():
+            found, policy = [], self._policy(np.random.default_rng(self.seed))
+            for episode in some:
+                self.task.reset(episode)
+                found.append(play(self.task, policy))
+            means = mean_metrics(found)
+            where = {"judge": self.config.judge, "seed": self.seed, "homes": kind, "decisions": self.skills}
+            self.rows.append(where | {name: means[name] for name in METRICS})
+        return {}
 
 
 def files(data: Path, homes: Sequence[str]) -> tuple[str, ...]:
@@ -43,36 +69,35 @@ def files(data: Path, homes: Sequence[str]) -> tuple[str, ...]:
     return tuple(str(data / f"episodes/train/{home}_int.json.gz") for home in homes)
 
 
-def curve(data: Path, out: Path, judge: str, seed: int, steps: int, every: int) -> list[Row]:
+def curve(given: argparse.Namespace, judge: str, seed: int) -> list[Row]:
     """A row for each point of one training and each kind of home."""
-    pools = {kind: load_many(files(data, homes), "800:1000") for kind, homes in (("seen", SEEN), ("unseen", UNSEEN))}
-    evaluation = {k: [p[i] for i in np.linspace(0, len(p) - 1, EPISODES).round().astype(int)] for k, p in pools.items()}
-    labels = {"votes": data / "human_votes.npy", "splits": data / "object_splits.yaml"}
+    pools = {kind: load_many(files(given.data, homes), "800:1000") for kind, homes in HOMES.items()}
+    kinds = {
+        k: [p[i] for i in np.linspace(0, len(p) - 1, given.episodes).round().astype(int)] for k, p in pools.items()
+    }
     config = TrainConfig(
-        judge=judge, algorithm="moves", episodes=files(data, SEEN), select="0:800", steps=steps, **labels
+        judge=judge,
+        algorithm="moves",
+        episodes=files(given.data, HOMES["seen"]),
+        select="0:800",
+        steps=given.steps,
+        evaluate_every=given.every,
+        votes=given.data / "human_votes.npy",
+        splits=given.data / "object_splits.yaml",
+        out=given.out,
     )
-    guidance = train.guidance(config).audited()
-    source = guidance.shifts(seed, steps)
-    episodes, _ = train.load(config)
-    trainer = MovesTrainer(config, seed, episodes, [e for some in evaluation.values() for e in some], source)
+    source = train.guidance(config).audited().shifts(seed, given.steps)
+    everything = [episode for some in kinds.values() for episode in some]
+    places = knowledge(config.votes, config.splits).places
+    trainer = Trainer(config, seed, train.load(config)[0], everything, source, places=places)
+    trainer.kinds, trainer.rows = kinds, []
     log: Any = Log()
-    rows: list[Row] = []
-    with progress(f"{judge}, seed {seed}", steps) as bar:
-        for goal in range(0, steps + 1, every):
-            while trainer.skills < goal:
-                before = trainer.skills
-                trainer.play(log)
-                bar.advance(trainer.skills - before)
-            for kind, some in evaluation.items():
-                found = []
-                for episode in some:
-                    trainer.task.reset(episode)
-                    found.append(play(trainer.task, trainer._policy(np.random.default_rng(seed))))
-                means = mean_metrics(found)
-                where = {"judge": judge, "seed": seed, "homes": kind, "decisions": goal}
-                rows.append(where | {name: means[name] for name in METRICS})
+    with progress(f"{judge}, seed {seed}", given.steps) as bar:
+        trainer.train(log, bar.advance)
     trainer.close()
-    return rows
+    for row in trainer.rows:  # an evaluation follows the episode in which its time came
+        row["decisions"] = row["decisions"] // given.every * given.every
+    return trainer.rows
 
 
 def figure(rows: Sequence[Row], metric: str) -> bytes:
@@ -94,15 +119,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--every", type=int, default=1500)
+    parser.add_argument("--episodes", type=int, default=20, help="of each point and kind of home")
     parser.add_argument("--out", type=Path, default=Path("figures"))
     given = parser.parse_args()
     kept = given.out / "curves.json"
     if not kept.exists():
         given.out.mkdir(parents=True, exist_ok=True)
         jobs = [(judge, seed) for judge in given.judges for seed in given.seeds]
-        rows = [
-            row for judge, seed in jobs for row in curve(given.data, given.out, judge, seed, given.steps, given.every)
-        ]
+        rows = [row for judge, seed in jobs for row in curve(given, judge, seed)]
         write_atomic(kept, to_json(rows))
     rows = json.loads(kept.read_text())
     for metric in METRICS:

@@ -54,10 +54,10 @@ class MovesTrainer(SeedTrainer):
 
     def train(self, log: RunLog, tick: Callable[[int], None]) -> Numbers:
         """Trains to the end and returns the last evaluation's means."""
-        self._ask_ahead()
+        self.ask_ahead()
         return super().train(log, tick)
 
-    def _ask_ahead(self) -> None:
+    def ask_ahead(self) -> None:
         """Asks the judge of placing each object of the training homes at each known place, or some of that drawn at
         random; no decision is counted."""
         if self.source is None:
