@@ -37,7 +37,7 @@ def check(config: TrainConfig) -> None:
         )
     if config.envs < 1 or (config.envs > 1 and config.algorithm != "drrn"):
         raise UserError(
-            f"--envs {config.envs}: give a number of at least 1; more than one goes with skills and drrn only"
+            f"--envs {config.envs}: give a number of at least 1; more than one goes with --algorithm drrn only"
         )
     if config.steps % config.envs:
         raise UserError(f"--steps {config.steps}: give a multiple of --envs {config.envs}, which decide together")

@@ -145,7 +145,7 @@ def test_a_home_whose_process_dies_is_one_line(tmp_path: Path, monkeypatch: pyte
     [
         ({"envs": 0}, "--envs 0"),
         ({"envs": 3}, "--steps 140: give a multiple of --envs 3"),
-        ({"envs": 2, "action_space": "primitive", "algorithm": "dqn"}, "--envs 2: .* skills only"),
+        ({"envs": 2, "action_space": "primitive", "algorithm": "dqn"}, "--envs 2: .* drrn only"),
     ],
     ids=["none", "no-multiple", "primitive"],
 )
