@@ -111,7 +111,8 @@ def train_seed(config: TrainConfig, source: ShiftSource | None, seed: int, log: 
         make = partial(MovesTrainer, places=knowledge(config.votes, config.splits).places)
     trainer = make(config, seed, training, evaluation, source)
     try:
-        return trainer.train(log, tick)
+        metrics: Metrics = trainer.train(log, tick)
+        return metrics
     finally:
         trainer.close()
 
