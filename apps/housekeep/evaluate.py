@@ -24,6 +24,7 @@ from lmgt_core.rules.make import make_rule
 from lmgt_core.terminal.progress import progress
 from lmgt_core.terminal.tables import print_table, write_rows
 from lmgt_core.training.processes import in_processes
+from lmgt_core.training.run_log import RunLog
 from lmgt_core.training.statistics import iqm, nested_bootstrap_ci
 
 BASELINES = ("nothing", "random")
@@ -93,7 +94,8 @@ def run_settings(run: Path) -> dict[str, Any]:
             f"{run}: trained with --rule lookahead, whose policy goes on asking the judge about every candidate, which "
             "this command does not; evaluations.csv shows it without shift (train --evaluate-episodes names homes)"
         )
-    return settings
+    with RunLog.open(run) as log:
+        return settings | {"seeds": log.seeds}
 
 
 def evaluate_job(job: Job, tick: Callable[[int], None]) -> Results:
@@ -129,7 +131,6 @@ def make_policy(job: Job, episodes: Sequence[Episode]) -> Any:
     from apps.housekeep.agent.train_skills import load_agent
     from apps.housekeep.knowledge.judges import knowledge
     from lmgt_core.judges.minilm import MiniLMEncoder
-    from lmgt_core.training.run_log import RunLog
 
     rng = np.random.default_rng([job.seed, job.config.seed, 17])
     if job.policy == "nothing":

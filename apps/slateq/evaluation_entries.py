@@ -140,8 +140,7 @@ def entry(name: str, config: EvaluateConfig, models: Mapping[str, WorldConfig]) 
     run = (config.out or Path()) / TRAINED / name if learned else Path(name)
     settings = check_run(str(run), config)
     with RunLog.open(run) as log:
-        seeds = sorted({*settings["seeds"], *log.results()})  # a run may have been given more of them
-    folders = [policy_folder(run, seed) for seed in seeds]
+        folders = [policy_folder(run, seed) for seed in log.seeds]
     policies = [Served.load(folder) for folder in folders]
     judge, world = settings["judge"], world_from(settings)
     kind = f"{settings['algorithm']}, {'no judge' if judge == 'none' else 'judge ' + judge}, {len(folders)} seeds"

@@ -154,6 +154,11 @@ class RunLog:
         return {seed: result for seed in seeds if (result := self.seed_result(seed)) is not None}
 
     @property
+    def seeds(self) -> list[int]:
+        """The seeds of the run: those that it was begun with, and those that it was given later and has finished."""
+        return sorted({*self.config["settings"]["seeds"], *self.results()})
+
+    @property
     def audit(self) -> dict[str, Any] | None:
         """What `keep_audit` was given, or None."""
         path = self.path / "audit.json"

@@ -429,3 +429,12 @@ def test_twenty_kills_at_random_moments_lose_nothing_that_was_reported(tmp_path:
     assert last.returncode == 0
     assert files_of(killed) == files_of(tmp_path / "unkilled")
     assert len(reported) > 100
+
+
+def test_a_run_has_the_seeds_it_began_with_and_those_that_were_added_and_are_finished(tmp_path: Path) -> None:
+    with RunLog.create(tmp_path / "run", {"settings": {"seeds": [0, 1]}}) as log:
+        log.finish_seed(0, {"return": 1})
+    with RunLog.create(tmp_path / "run", {"settings": {"seeds": [0, 1, 7]}}, resume=True) as log:
+        log.finish_seed(7, {"return": 2})
+    with RunLog.open(tmp_path / "run") as log:
+        assert log.seeds == [0, 1, 7]

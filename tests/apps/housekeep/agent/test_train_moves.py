@@ -134,3 +134,10 @@ def test_an_unfinished_episode_is_no_return(tmp_path: Path) -> None:
         content is not None and '"episodes": []' in torch.load(io.BytesIO(content), weights_only=True)["moves"]["rest"]
     )
     assert not np.any(learned(tmp_path / "run")["correction"].numpy())
+
+
+def test_seeds_that_a_run_was_given_later_are_evaluated_too(tmp_path: Path) -> None:
+    run(tmp_path / "run", steps=5)
+    run(tmp_path / "run", steps=5, seeds=(0, 3), resume=True)
+    policy = str(tmp_path / "run")
+    assert evaluate.seeds_of(policy, EvaluateConfig((policy,))) == [0, 3]
