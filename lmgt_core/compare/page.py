@@ -2,6 +2,7 @@
 
 import base64
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from lmgt_core.terminal.tables import column_names
 from lmgt_core.training.provenance import provenance
 
 PICTURES = 100  # on the page, the worst ones: a page stays a few MB
+LETTERS, LINES = 34, 3  # of an arm's name in a figure
 SIDE = 240  # pixels; a larger picture is shrunk to it
 WARNED = ("privileged", "on labels")  # said of an arm wherever its name stands
 Row = Mapping[str, Any]
@@ -144,9 +146,9 @@ def arms_figure(rows: Sequence[Row]) -> bytes | None:
         Dots(name, [row.get(value) for row in known], [row.get(interval) for row in known], colour=i)
         for i, (name, value, interval) in enumerate(series)
     ]
-    return dots_with_intervals(
-        dots, [_marked(str(row["arm"]), str(row.get("about", ""))) for row in known], "share, or area"
-    )
+    names = [_marked(str(row["arm"]), str(row.get("about", ""))) for row in known]
+    lines = ["\n".join(textwrap.wrap(name, LETTERS, max_lines=LINES, placeholder=" ...")) for name in names]
+    return dots_with_intervals(dots, lines, "share, or area")
 
 
 def returns_figure(rows: Sequence[Row]) -> bytes | None:
