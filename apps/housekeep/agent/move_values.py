@@ -25,8 +25,8 @@ class MoveConfig:
     """Standard deviations of priors and noise; chosen on train scenes (docs/results/unseen-scenes.md)."""
 
     shift_prior: tuple[float, float, float] = (1.0, 0.55, 0.55)  # of what is learned of places, of objects, of pairs
-    shift_noise: float = 0.3
-    return_prior: tuple[float, float, float] = (0.3, 0.15, 0.15)
+    shift_noise: float = 0.1
+    return_prior: tuple[float, float, float] = (0.1, 0.05, 0.05)
     constant_prior: float = 0.5  # of how far what lies from the start is right, and what was taken somewhere
     trust_prior: float = 0.3  # of how much more or less than by the prior a shift is worth
     return_noise: float = 0.45  # for each object moved

@@ -15,7 +15,7 @@ from apps.housekeep.agent.features import Vocabulary
 from apps.housekeep.agent.text_observation import Encoder
 from apps.housekeep.knowledge.places import object_words, receptacle_words, room_words, split_place
 
-OBJECT_FEATURES, PLACE_FEATURES = 32, 32
+OBJECT_FEATURES, PLACE_FEATURES = 64, 64
 OBJECT_WIDTH, PLACE_WIDTH = 1.0, 0.3  # how much less than 1 a cosine is where a likeness has fallen to 1/e
 HOME = "home"  # the room of a place that has none
 Floats = NDArray[np.float64]
