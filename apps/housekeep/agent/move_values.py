@@ -26,7 +26,8 @@ class MoveConfig:
 
     shift_prior: tuple[float, float, float] = (1.0, 0.55, 0.55)  # of what is learned of places, of objects, of pairs
     shift_noise: float = 0.1
-    return_prior: tuple[float, float, float] = (0.1, 0.05, 0.05)
+    return_prior: tuple[float, float, float] = (0.1, 0.05, 0.05)  # the same of what returns add to a judge's view
+    alone_prior: tuple[float, float, float] = (0.3, 0.15, 0.15)  # and of what they teach where no judge was heard
     constant_prior: float = 0.5  # of how far what lies from the start is right, and what was taken somewhere
     trust_prior: float = 0.3  # of how much more or less than by the prior a shift is worth
     return_noise: float = 0.45  # for each object moved
@@ -103,7 +104,8 @@ class MoveValues:
             targets[row] = returned - terms[:2].sum()
             noise[row] = config.return_noise * max(len(moves), 1) ** 0.5
         trust = (config.trust_prior, config.trust_prior, config.constant_prior)
-        prior = np.concatenate([block_prior(shape, config.constant_prior, config.return_prior), trust])
+        widths = config.return_prior if self.shifts else config.alone_prior
+        prior = np.concatenate([block_prior(shape, config.constant_prior, widths), trust])
         learned = ridge(rows, targets, prior, noise)
         self.correction, self.terms = learned[:-3].reshape(shape), learned[-3:]
 
