@@ -78,6 +78,7 @@ def curve(given: argparse.Namespace, judge: str, seed: int) -> list[Row]:
     config = TrainConfig(
         judge=judge,
         algorithm="moves",
+        rule=given.rule,
         episodes=files(given.data, HOMES["seen"]),
         select="0:800",
         steps=given.steps,
@@ -116,6 +117,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--judges", nargs="+", default=["preference", "minilm", "none"])
+    parser.add_argument("--rule", default="continuous", help="how judgments become shifts")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--every", type=int, default=1500)
