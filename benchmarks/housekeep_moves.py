@@ -149,8 +149,8 @@ def tried(
     while skills < SKILLS:
         order = order or rng.permutation(len(training)).tolist()
         episode = Home.of(training[order.pop()], words, known)
-        epsilon = 1.0 + min(skills / config.epsilon_skills, 1.0) * (config.epsilon_final - 1.0)
-        found = played(episode, *values(values.objects, values.places), config.least_gain, rng, epsilon)
+        lying, taken = values(values.objects, values.places)
+        found = played(episode, lying, taken, config.least_gain, rng, config.epsilon(skills))
         skills += LOOKING_SKILLS + MOVE_SKILLS * len(found.decided) // 2
         if source is not None and found.decided:
             asked = [
@@ -166,7 +166,7 @@ def tried(
         ]
         returned = int(episode.right(found.on).sum()) - int(episode.right(episode.start).sum())
         values.episodes.append((list(moves), float(returned)))
-        if len(values.episodes) >= max(config.fit_after[0], config.fit_after[1] * values.fitted):
+        if values.due:
             values.fit(1.0)
     values.fit(1.0)
     final = values(values.objects, values.places)

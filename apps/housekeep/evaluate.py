@@ -17,7 +17,7 @@ from apps.housekeep.episodes.halves import object_split
 from apps.housekeep.episodes.load import load_many
 from apps.housekeep.metrics import METRICS
 from apps.housekeep.simulator.factory import check_scenes, check_simulator, make_simulator
-from lmgt_core.errors import UserError
+from lmgt_core.errors import UserError, check_least
 from lmgt_core.judging.registry import NONE
 from lmgt_core.rules.agent_rule import AgentRule
 from lmgt_core.rules.make import make_rule
@@ -46,8 +46,7 @@ def main(config: EvaluateConfig) -> list[dict[str, Any]]:
     """Evaluates and returns the rows {policy, metric, mean, iqm, ci95, n, seeds}; metric/seen and metric/unseen are
     over the episodes of the benchmark's seen and unseen objects (first and second half of a file's episode ids)."""
     check_simulator(config)
-    if config.patience is not None and config.patience < 0:
-        raise UserError(f"--patience {config.patience}: give a number of at least 0")
+    check_least(0, {"patience": config.patience})
     episodes = load_many(config.episodes, config.select, config.strict)
     check_scenes(config, episodes)
     jobs = [

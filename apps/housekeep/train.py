@@ -14,7 +14,7 @@ from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.episodes.load import load_many
 from apps.housekeep.knowledge.judges import knowledge
 from apps.housekeep.simulator.factory import check_scenes, check_simulator
-from lmgt_core.errors import UserError
+from lmgt_core.errors import UserError, check_least
 from lmgt_core.extras import need
 from lmgt_core.guidance.guidance import Guidance
 from lmgt_core.guidance.shift_source import ShiftSource
@@ -43,10 +43,8 @@ def check(config: TrainConfig) -> None:
         raise UserError(f"--steps {config.steps}: give a multiple of --envs {config.envs}, which decide together")
     if config.algorithm == "moves" and config.judge_ahead:
         raise UserError("--judge-ahead: --algorithm moves asks its judge before it acts, so it has to wait")
-    if config.questions < 0:
-        raise UserError(f"--questions {config.questions}: give a number of at least 0")
-    if config.horizon is not None and config.horizon < 1:
-        raise UserError(f"--horizon {config.horizon}: give a number of at least 1")
+    check_least(0, {"questions": config.questions})
+    check_least(1, {"horizon": config.horizon})
     needed = ("torch",) if config.action_space == "skills" else ("torch", "stable_baselines3")
     need(f"--algorithm {config.algorithm}", *needed, extra="housekeep")
     check_simulator(config)

@@ -36,6 +36,10 @@ class MoveConfig:
     fit_after: tuple[int, float] = (5, 1.1)  # so many episodes, and after so many times as many as at the last fit
     least_gain: float = 0.05  # that makes a move worth the while
 
+    def epsilon(self, skills: int) -> float:
+        """The share of random moves after so many skills, in [0, 1]."""
+        return 1.0 + min(skills / max(self.epsilon_skills, 1), 1.0) * (self.epsilon_final - 1.0)
+
 
 GROWTH = 1.1  # of what is known, before the judge's view is learned anew
 Moved = tuple[int, int, int | None]  # object, place where it lay from the start, place where it ended (None: the hand)
@@ -68,6 +72,12 @@ class MoveValues:
         """Remembers a shift for placing an object somewhere, or the opposite of one for picking it from there."""
         total, count = self.shifts.get((object, place), (0.0, 0))
         self.shifts[object, place] = total + said, count + 1
+
+    @property
+    def due(self) -> bool:
+        """Whether enough episodes have ended since the last fit for the next."""
+        first, growth = self.config.fit_after
+        return len(self.episodes) >= max(first, growth * self.fitted)
 
     def fit(self, weight: float) -> None:
         """Learns from everything so far; `weight` is w_t, what a shift counts for now.

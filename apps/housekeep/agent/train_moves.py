@@ -73,8 +73,7 @@ class MovesTrainer(SeedTrainer):
         self.values.fit(self.source.weight)
 
     def _epsilon(self) -> float:
-        done = min(self.skills / max(self.hyper.epsilon_skills, 1), 1.0)
-        return 1.0 + done * (self.hyper.epsilon_final - 1.0)
+        return self.hyper.epsilon(self.skills)
 
     def _step(self, losses: list[float]) -> float:
         if self.task.steps == 0:
@@ -105,8 +104,7 @@ class MovesTrainer(SeedTrainer):
             object, here = self._pair(item, lay)
             moves.append((object, here, None if on is None else self._pair(item, on)[1]))
         self.values.episodes.append((moves, self._returned))
-        first, growth = self.hyper.fit_after
-        if len(self.values.episodes) >= max(first, growth * self.values.fitted):
+        if self.values.due:
             self.values.fit(1.0 if self.source is None else self.source.weight)
 
     def _pair(self, item: int, receptacle: int) -> tuple[int, int]:

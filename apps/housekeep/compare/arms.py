@@ -17,7 +17,7 @@ from apps.housekeep.domain import PROMPTS
 from apps.housekeep.episodes.episode import Episode
 from apps.housekeep.knowledge.judges import knowledge, make_context
 from apps.housekeep.simulator.factory import make_simulator
-from apps.housekeep.watch.frame_captions import OBJECTS, PROMPT, WORLD
+from apps.housekeep.watch.frame_captions import OBJECTS, WORLD, question
 from captioners.captioner import Caption, Captioner, CaptionerError, CaptionFailure, Image
 from captioners.registry import CaptionerContext, make_captioner, parse_captioner
 from lmgt_core.compare.arms import CAPTION, DIRECT, Arm, peak_mb
@@ -181,7 +181,7 @@ class Arms:
         return speak, " (trained on labels)" if _is(spec, TRAINED) else ""
 
     def _named(self, spec: str) -> Captioner:
-        return make_captioner(spec, CaptionerContext(WORLD, PROMPT.read_text().strip()))
+        return make_captioner(spec, CaptionerContext(WORLD, question()))
 
     def _trained(self) -> Captioner:
         rng = np.random.default_rng(self.config.seed)

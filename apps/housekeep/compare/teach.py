@@ -22,7 +22,7 @@ from apps.housekeep.episodes.load import load_many
 from apps.housekeep.knowledge.judges import knowledge, make_context
 from apps.housekeep.knowledge.places import object_words, place_words, split_place
 from apps.housekeep.simulator.factory import make_simulator
-from apps.housekeep.watch.frame_captions import PROMPT, WORLD
+from apps.housekeep.watch.frame_captions import WORLD, question
 from captioners.captioner import CaptionFailure
 from captioners.models.llava_teaching import Curriculum, checked, share, teach
 from captioners.models.llava_training import Example, Lesson
@@ -111,7 +111,7 @@ def example(view: View, number: int, render: Render) -> Example:
     """What is asked about a view, in the words in which it will be asked."""
     prompt = render(view, number)
     lessons = (
-        Lesson("", PROMPT.read_text().strip(), caption(view)),
+        Lesson("", question(), caption(view)),
         Lesson(prompt.system, prompt.user, view.questions[number].label.value),
         Lesson("", DETAILS, movable(view)),
     )
@@ -129,18 +129,16 @@ def texts(config: CaptionerConfig, episodes: Sequence[Episode], render: Render, 
     asked = [text for prompt in prompts for text in (prompt.system, prompt.user)]
     spaced = [f" {words}{ON}{words};" for words in said]
     answers = [said for view in views for said in (caption(view), movable(view))]
-    return [PROMPT.read_text().strip(), DETAILS, NOTHING, NO_THINGS, *answers, *asked, *said, *spaced]
+    return [question(), DETAILS, NOTHING, NO_THINGS, *answers, *asked, *said, *spaced]
 
 
 def measured(
     config: CaptionerConfig, views: Sequence[View], episodes: Sequence[Episode], render: Render
 ) -> tuple[float, dict[str, str]]:
     """What the folder says of views of episodes that no lesson showed: (exact captions, figures in words)."""
-    captioner = make_captioner(
-        f"llava:{config.out}?device={config.device}", CaptionerContext(WORLD, PROMPT.read_text().strip())
-    )
+    captioner = make_captioner(f"llava:{config.out}?device={config.device}", CaptionerContext(WORLD, question()))
     words = HomeWords(episodes)
-    said = [captioner.caption(view.frame.rgb[None])[0] for view in views]
+    said = captioner.caption(np.stack([view.frame.rgb for view in views]))
     right = correctness(
         [words.read("" if isinstance(c, CaptionFailure) else c) for c in said], [view.seen for view in views]
     )

@@ -26,7 +26,7 @@ from apps.housekeep.knowledge.places import place_name
 from apps.housekeep.simulator.grid import steps_graph
 from apps.housekeep.simulator.protocol import FORWARD_METRES
 from apps.housekeep.standing import Floor, Piece
-from lmgt_core.errors import UserError
+from lmgt_core.errors import check_least
 from lmgt_core.files import write_atomic
 
 FEET = 0.146  # metres, y of standing places and of the start: the benchmark's navigation meshes lie that high
@@ -67,13 +67,8 @@ class Packer:
 
 def main(config: GenerateConfig) -> list[Path]:
     """Writes the files and says which."""
-    for flag, value, least in (
-        ("scenes", config.scenes, 1),
-        ("episodes", config.episodes, 1),
-        ("seed", config.seed, 0),
-    ):
-        if value < least:
-            raise UserError(f"--{flag} {value}: give a number of at least {least}")
+    check_least(1, {"scenes": config.scenes, "episodes": config.episodes})
+    check_least(0, {"seed": config.seed})
     paths = generate(config.out, config.scenes, config.episodes, config.seed)
     print("\n".join(map(str, paths)))
     return paths

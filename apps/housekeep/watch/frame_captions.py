@@ -1,5 +1,6 @@
 """Frames of a home in words: by the privileged `objects` captioner, or by a model that sees only the picture."""
 
+from functools import cache
 from pathlib import Path
 
 from apps.housekeep.agent.text_observation import captioner_of
@@ -12,6 +13,12 @@ from lmgt_core.errors import UserError
 PROMPT = Path(__file__).with_name("frame_prompt.txt")
 OBJECTS = "objects"
 WORLD = "housekeep"
+
+
+@cache
+def question() -> str:
+    """What image-text models are asked about the robot's view."""
+    return PROMPT.read_text().strip()
 
 
 class FrameCaptioner:
@@ -57,6 +64,6 @@ def make_frame_captioner(spec: str) -> FrameCaptioner:
     from captioners.registry import CaptionerContext, make_captioner
 
     try:
-        return FrameCaptioner(make_captioner(spec, CaptionerContext(WORLD, PROMPT.read_text().strip())))
+        return FrameCaptioner(make_captioner(spec, CaptionerContext(WORLD, question())))
     except CaptionerError as error:
         raise UserError(f"--captioner: {error}") from None
